@@ -47,10 +47,17 @@ func (w *Writer) Path() string { return w.dir }
 // fetches the same reference; waiting is called once if there is one, nil is
 // allowed. Closing the result releases it.
 func (w *Writer) Lock(reference string, waiting func()) (*os.File, error) {
-	name := filepath.Join(w.dir, "locks", Escape(reference))
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	return w.lock(Escape(reference), waiting)
+}
+
+// staging is the lock that keeps Sweep from seeing a directory of Stage before
+// it is locked. Escape never returns a name that starts with a dot.
+const staging = ".staging"
+
+func (w *Writer) lock(name string, waiting func()) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(w.dir, "locks", name), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", reference, err)
+		return nil, fmt.Errorf("lock the store: %w", err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -63,7 +70,7 @@ func (w *Writer) Lock(reference string, waiting func()) (*os.File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", name, err)
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	return f, nil
 }
@@ -71,6 +78,11 @@ func (w *Writer) Lock(reference string, waiting func()) (*os.File, error) {
 // Sweep removes what interrupted fetches left in images/. Fetches that are
 // alive hold a lock on their directory and keep it.
 func (w *Writer) Sweep() error {
+	lock, err := w.lock(staging, nil)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	images := filepath.Join(w.dir, "images")
 	entries, err := os.ReadDir(images)
 	if err != nil {
@@ -127,6 +139,11 @@ func (w *Writer) Stage(digest string) (*Staged, error) {
 	if !isDigest(digest) {
 		return nil, fmt.Errorf("stage image %q: not the hex digits of a SHA-256", digest)
 	}
+	lock, err := w.lock(staging, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
 	path, err := os.MkdirTemp(filepath.Join(w.dir, "images"), debris)
 	if err != nil {
 		return nil, fmt.Errorf("stage image: %w", err)

@@ -1,0 +1,108 @@
+// Package registry goes from an image reference to what may be trusted: a
+// manifest that policy.json allows, the configuration it names, and layer
+// streams that end in an error unless size and digests are what the manifest
+// and the configuration say.
+//
+// It is the only package that links go.podman.io/image, the home of
+// containers/image since 2025, and so the only reader of policy.json,
+// registries.conf, registries.d, certs.d and auth.json. See
+// containers-policy.json(5), containers-registries.conf(5),
+// containers-certs.d(5), containers-auth.json(5).
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"go.podman.io/image/v5/directory"
+	"go.podman.io/image/v5/docker"
+	dockerarchive "go.podman.io/image/v5/docker/archive"
+	ociarchive "go.podman.io/image/v5/oci/archive"
+	"go.podman.io/image/v5/oci/layout"
+	"go.podman.io/image/v5/types"
+)
+
+// transports are the places an image may come from. Each is imported by
+// itself: the library's list of all transports brings storage drivers along.
+var transports = map[string]func(string) (types.ImageReference, error){
+	"oci":            layout.ParseReference,
+	"oci-archive":    ociarchive.ParseReference,
+	"docker-archive": dockerarchive.ParseReference,
+	"dir":            directory.NewReference,
+}
+
+// Options say where configuration and credentials are.
+type Options struct {
+	Root     string // prefixed to every default path, "" or "/" for the host
+	AuthFile string // containers-auth.json(5); "" searches the usual places
+}
+
+// Source is an opened reference. It is not safe for concurrent use, except
+// that Layer may be called from several goroutines.
+type Source struct {
+	name string // as the caller wrote it, for messages
+	ref  types.ImageReference
+	sys  *types.SystemContext
+	src  types.ImageSource
+
+	serial sync.Mutex // GetBlob of transports that are not thread-safe
+}
+
+// Open reaches the place a canonical reference (units.ParseImage) names. For a
+// registry that means one request; errors of the network are tried again a few
+// times. Close the result.
+func Open(ctx context.Context, reference string, options Options) (*Source, error) {
+	ref, err := parse(reference)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", reference, err)
+	}
+	s := &Source{name: reference, ref: ref, sys: systemContext(options)}
+	if err := s.authenticate(options); err != nil {
+		return nil, err
+	}
+	err = retry(ctx, func() (err error) {
+		s.src, err = ref.NewImageSource(ctx, s.sys)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reach %s: %w", reference, err)
+	}
+	return s, nil
+}
+
+// Close releases connections and temporary files.
+func (s *Source) Close() error { return s.src.Close() }
+
+func parse(reference string) (types.ImageReference, error) {
+	if transport, rest, ok := strings.Cut(reference, ":"); ok {
+		if parse, known := transports[transport]; known && strings.HasPrefix(rest, "/") {
+			return parse(rest)
+		}
+	}
+	return docker.ParseReference("//" + reference)
+}
+
+func systemContext(options Options) *types.SystemContext {
+	sys := &types.SystemContext{
+		AuthFilePath:            options.AuthFile,
+		DockerRegistryUserAgent: "syscontainer",
+		DockerDisableV1Ping:     true,
+	}
+	if options.Root != "" && options.Root != "/" {
+		sys.RootForImplicitAbsolutePaths = options.Root
+	}
+	return sys
+}
+
+// errIsFinal tells errors that another attempt will not mend.
+func errIsFinal(err error) bool {
+	var unauthorized docker.ErrUnauthorizedForCredentials
+	var status docker.UnexpectedHTTPStatusError
+	if errors.As(err, &status) {
+		return status.StatusCode < 500 && status.StatusCode != 429
+	}
+	return errors.As(err, &unauthorized) || errors.Is(err, context.Canceled) || !isNetwork(err)
+}
