@@ -1,0 +1,115 @@
+// Program syscontainer is the operator's command, and what the start path runs
+// when an image has to be fetched first. See syscontainer(1).
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+var version = "devel" // set by the linker
+
+// verb is one word of the command line.
+type verb struct {
+	name    string
+	args    string
+	summary string
+	run     func(ctx context.Context, root string, args []string) error
+}
+
+var verbs = []verb{
+	{"pull", "IMAGE…", "fetch images into the store", runPull},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	os.Exit(report(run(ctx, os.Args[1:])))
+}
+
+// usageError is a command line that was not understood: exit status 2.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func report(err error) int {
+	var usage usageError
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "syscontainer: %v\n", err)
+		return 2
+	}
+	fmt.Fprintf(os.Stderr, "%ssyscontainer: %v\n", priority("3"), err)
+	return 1
+}
+
+// priority marks a line's level for the journal, see sd-daemon(3); people at a
+// terminal are spared it.
+func priority(level string) string {
+	if os.Getenv("JOURNAL_STREAM") == "" && os.Getenv("INVOCATION_ID") == "" {
+		return ""
+	}
+	return "<" + level + ">"
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := newFlags("syscontainer", help)
+	root := flags.String("root", "/", "")
+	showVersion := flags.Bool("version", false, "")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if *showVersion {
+		fmt.Println("syscontainer", version)
+		return nil
+	}
+	if flags.NArg() == 0 {
+		return usagef("a verb is missing, see syscontainer --help")
+	}
+	for _, v := range verbs {
+		if v.name == flags.Arg(0) {
+			return v.run(ctx, *root, flags.Args()[1:])
+		}
+	}
+	return usagef("unknown verb %q, see syscontainer --help", flags.Arg(0))
+}
+
+func help(w io.Writer) {
+	fmt.Fprint(w, "Usage: syscontainer [--root DIR] VERB [ARGUMENT…]\n\n")
+	for _, v := range verbs {
+		fmt.Fprintf(w, "  %-24s%s\n", v.name+" "+v.args, v.summary)
+	}
+	fmt.Fprint(w, `
+      --root DIR          work below DIR instead of /
+      --version           print the version
+  -h, --help              print this text; VERB --help for one verb
+
+See syscontainer(1) and syscontainer.unit(5).
+`)
+}
+
+// newFlags is a flag set that speaks our way: one line for a wrong flag, help
+// on stdout.
+func newFlags(name string, help func(io.Writer)) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() { help(os.Stdout) }
+	return flags
+}
+
+func parse(flags *flag.FlagSet, args []string) error {
+	err := flags.Parse(args)
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return usagef("%s, see %s --help", strings.Replace(err.Error(), "flag provided but not defined: -", "unknown option --", 1), flags.Name())
+}
