@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"mime"
 	"runtime"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
+	"go.podman.io/storage/pkg/configfile"
 )
 
 // Image is what a reference resolved to, checked and allowed.
@@ -122,8 +122,8 @@ func (s *Source) instance(ctx context.Context) (*image.UnparsedImage, error) {
 // and that is no permission.
 func (s *Source) allowed(ctx context.Context, unparsed types.UnparsedImage) error {
 	policy, err := signature.DefaultPolicy(s.sys)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no signature policy: %w\n"+
+	if errors.Is(err, configfile.ErrConfigFileNotFound) {
+		return fmt.Errorf("no signature policy, so nothing is allowed: %w\n"+
 			"hint: install your distribution's containers-common, or write /etc/containers/policy.json, see containers-policy.json(5)", err)
 	}
 	if err != nil {
