@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# Functions for the scripts. A script fails with its first failing command; `fails` is what `!` would be if bash let it count.
+{ set +x; } 2>/dev/null
+store=/var/lib/syscontainer
+export ETCDCTL_API=3
+
+fails() { if "$@"; then echo "should have failed: $*" >&2; return 1; fi; }
+
+# says WORD… FILE: FILE has a line with all of them, in any case.
+says() {
+	local file=${*: -1} word lines
+	lines=$(cat "$file")
+	for word in "${@:1:$#-1}"; do
+		lines=$(grep -iF -- "$word" <<<"$lines") || { echo "no line says '$word' in $file:" >&2; cat "$file" >&2; return 1; }
+	done
+}
+
+# within SECONDS COMMAND…: the command succeeds before that.
+within() {
+	local end=$((SECONDS + $1 + 1))
+	shift
+	until "$@"; do [ $SECONDS -lt $end ] || { echo "not in time: $*" >&2; return 1; }; sleep 0.05; done
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+registry() { systemctl start registry && within 10 listens 5000; }
+secure_registry() { systemctl start secure && within 10 listens 5001; }
+
+# container NAME <<END: the file of a container, loaded.
+container() {
+	mkdir -p /etc/containers/systemd
+	cat >"/etc/containers/systemd/$1.syscontainer"
+	systemctl daemon-reload
+}
+
+show() { systemctl show -P "$2" "$1"; }
+journal() { journalctl --sync; journalctl -b -q -o cat -u "$1" >/tmp/journal; }
+
+# processes NAME: those in the unit's cgroup, one a line.
+processes() { find "/sys/fs/cgroup$(show "$1" ControlGroup)" -name cgroup.procs -exec cat {} +; }
+
+# rootfs REFERENCE: the checkout, by way of the store's own name for it.
+rootfs() {
+	local link
+	for link in "$store"/references/*; do
+		case $(printf '%b' "$(basename "$link" | sed 's/%\(..\)/\\x\1/g')") in
+		*"$1") echo "$(readlink -f "$link")/rootfs"; return ;;
+		esac
+	done
+	echo "no reference to $1 in $store" >&2
+	return 1
+}
+
+# snapshot DIR: everything that a stranger could have changed below it, access times aside.
+snapshot() { find "$1" -printf '%P %y %m %U %G %s %T@ %C@ %i %n %l\n' | sort; find "$1" -type f -exec sha256sum {} + | sort; }
+
+# published: what the store offers. A failed pull must not change it.
+published() {
+	ls "$store/references" "$store/images" 2>/dev/null || :
+	[ ! -e "$store/repo/config" ] || ostree refs --repo="$store/repo" | sort
+}
+
+# sound: libostree accepts the repository, every reference leads to a whole image, nothing half done lies around.
+sound() {
+	local ref link
+	ostree fsck --quiet --repo="$store/repo" >&2
+	for ref in $(ostree refs --repo="$store/repo"); do ostree ls -R --repo="$store/repo" "$ref" >/dev/null; done
+	for link in "$store"/references/*; do
+		[ -e "$link" ] || [ -L "$link" ] || continue
+		test -d "$link/rootfs" -a -s "$link/config.json" -a -s "$link/manifest.json"
+	done
+	test -z "$(find "$store/repo/tmp" -mindepth 1 -name 'txn-*' 2>/dev/null)"
+}
+set -x

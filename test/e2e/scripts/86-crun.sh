@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# needs: crun
+# Runtime=crun: the same supervision.
+registry
+container app <<'END'
+[Container]
+Image=127.0.0.1:5000/base:1
+Exec=/bin/sh -c 'echo payload speaks; exec sleep 1000'
+Runtime=crun
+END
+systemctl start app
+pid=$(show app MainPID)
+test "$(cat "/proc/$pid/comm")" = sleep
+test "$(processes app)" = "$pid"
+journal app
+says 'payload speaks' /tmp/journal
+systemctl restart app
+systemctl stop app
+test -z "$(crun list -q)"
