@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// bundle is /run/syscontainer/NAME, only root's to look into:
+//
+//	config.json   for the runtime
+//	root.json     how start puts the root together
+//	rootfs        where it is mounted
+//	targets       what the image lacks to mount on
+//	pid           of the payload, written by the runtime
+//
+// It is made anew at every start and never precious.
+type bundle string
+
+func bundleOf(root, name string) bundle {
+	return bundle(filepath.Join("/", root, "run/syscontainer", name))
+}
+
+func (b bundle) file(name string) string { return filepath.Join(string(b), name) }
+func (b bundle) rootfs() string          { return b.file("rootfs") }
+
+// create makes the empty bundle; there must be none.
+func (b bundle) create() error {
+	if err := os.MkdirAll(filepath.Dir(string(b)), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(string(b), 0o700); err != nil {
+		return err
+	}
+	return os.Mkdir(b.rootfs(), 0o755)
+}
+
+// write puts the documents there, config.json last.
+func (b bundle) write(plan rootPlan, config *rspec.Spec) error {
+	for _, document := range []struct {
+		name  string
+		value any
+	}{{"root.json", plan}, {"config.json", config}} {
+		data, err := json.Marshal(document.value)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", b.file(document.name), err)
+		}
+		temporary := b.file("." + document.name)
+		if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
+			return err
+		}
+		if err := os.Rename(temporary, b.file(document.name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b bundle) plan() (plan rootPlan, err error) {
+	data, err := os.ReadFile(b.file("root.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &plan)
+	}
+	return plan, err
+}
+
+// remove takes the bundle away, whatever an unclean stop left in it; none is no
+// error. It empties no directory that something may still be mounted on: with a
+// writable root that would be the container's data.
+func (b bundle) remove() error {
+	if _, err := os.Lstat(string(b)); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for {
+		err := unix.Unmount(b.rootfs(), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		if err == unix.EINVAL || err == unix.ENOENT {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("unmount %s: %w", b.rootfs(), err)
+		}
+	}
+	if err := os.Remove(b.rootfs()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(string(b))
+}

@@ -1,0 +1,15 @@
+package main
+
+// clean is ExecStopPost=, after every end of the service, failed preparations
+// included. It needs nothing but the name and does not read the unit file, which
+// may be gone. With nothing left to remove it does nothing.
+func clean(o options) error {
+	unit, err := unitCgroup()
+	if err != nil {
+		return err
+	}
+	if err := removeState(o, o.runtime, unit); err != nil {
+		return err // the bundle may be in use
+	}
+	return bundleOf(o.root, o.name).remove()
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"syscontainer/pull/store"
+	"syscontainer/units"
+)
+
+const (
+	// stallTime is how long a fetch may be silent before systemd's start timeout
+	// ends it, once it has begun to move.
+	stallTime = 30 * time.Second
+	// networkTime bounds the wait for network-online.target; the rest of
+	// TimeoutStartSec= is for the registry's first answer.
+	networkTime = 30 * time.Second
+)
+
+// findImage returns the unit's image, fetched as Pull= says.
+func findImage(o options, c *units.Container) (store.Image, error) {
+	image, err := store.Lookup(o.root, c.Image)
+	absent := errors.Is(err, os.ErrNotExist)
+	switch {
+	case err != nil && !absent:
+		return image, fmt.Errorf("look for image %s: %w", c.Image, err)
+	case c.Pull == "never" && absent:
+		return image, withHint(fmt.Errorf("image %s is not in the store, and Pull=never", c.Image),
+			"syscontainer pull %s", c.Image)
+	case !absent && c.Pull != "always":
+		return image, nil
+	}
+	if problem := fetch(o, c.Image); problem != nil {
+		if absent {
+			return image, fmt.Errorf("image %s is not in the store and cannot be fetched: %w", c.Image, problem)
+		}
+		warn(o.name, "image %s cannot be fetched: %v, starting with what is in the store", c.Image, problem)
+		return image, nil
+	}
+	image, err = store.Lookup(o.root, c.Image)
+	if err != nil {
+		return image, fmt.Errorf("image %s was fetched, but: %w", c.Image, err)
+	}
+	return image, nil
+}
+
+// fetch runs "syscontainer pull" and keeps systemd informed. The start timeout is
+// not touched until something moves: a registry that does not answer fails the
+// start within the unit's own TimeoutStartSec=. From then on every progress grants
+// stallTime.
+//
+// The child has a process group of its own, gets our SIGTERM, and dies with us.
+func fetch(o options, reference string) error {
+	waitForNetwork(reference)
+	args := []string{"pull", "--progress-fd=3", reference}
+	if o.root != "" {
+		args = append([]string{"--root", o.root}, args...)
+	}
+	progress, childProgress, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer progress.Close()
+	stderr, childStderr, err := os.Pipe()
+	if err != nil {
+		childProgress.Close()
+		return err
+	}
+	defer stderr.Close()
+	cmd := exec.Command(commandPath, args...)
+	cmd.ExtraFiles = []*os.File{childProgress}
+	cmd.Stdout, cmd.Stderr = os.Stderr, childStderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	// Only systemd's messages of ours count, and it must not take the child's.
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "NOTIFY_SOCKET=") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	runtime.LockOSThread() // Pdeathsig is sent when the thread ends that started the child
+	defer runtime.UnlockOSThread()
+	err = cmd.Start()
+	childProgress.Close()
+	childStderr.Close()
+	if err != nil {
+		return fmt.Errorf("run %s: %w", commandPath, cause(err))
+	}
+
+	last := make(chan string, 1)
+	go func() { last <- passThrough(os.Stderr, stderr) }()
+	go followProgress(progress, notify)
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for stopped := false; ; {
+		select {
+		case s := <-signals:
+			stopped = true
+			syscall.Kill(-cmd.Process.Pid, s.(syscall.Signal))
+		case err := <-done:
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever it may have left
+			text := <-last
+			switch {
+			case err == nil:
+				return nil
+			case stopped:
+				return fmt.Errorf("%s pull was stopped", commandPath)
+			case text != "":
+				return fmt.Errorf("%s", text)
+			}
+			return fmt.Errorf("%s pull: %w", commandPath, err)
+		}
+	}
+}
+
+// waitForNetwork lets systemd bring up the network if the reference needs one. No
+// unit is ordered after network-online.target by default: only a fetch pays for
+// it. An error is none of ours: the fetch will tell.
+func waitForNetwork(reference string) {
+	for _, transport := range []string{"oci:", "oci-archive:", "docker-archive:", "dir:"} {
+		if strings.HasPrefix(reference, transport) {
+			return
+		}
+	}
+	if _, err := os.Lstat("/run/systemd/system"); err != nil || notifySocket() == "" {
+		return
+	}
+	notify("STATUS=waiting for the network to fetch " + reference)
+	ctx, cancel := context.WithTimeout(context.Background(), networkTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "systemctl", "--quiet", "start", "network-online.target")
+	cmd.WaitDelay = time.Second
+	cmd.Run()
+	notify("STATUS=fetching " + reference)
+}
+
+// passThrough copies lines as they come and returns the last that says something,
+// without what systemd or people put before it.
+func passThrough(to io.Writer, from io.Reader) (last string) {
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadSlice('\n') // an over-long one comes in pieces
+		to.Write(line)
+		text := strings.TrimSpace(string(line))
+		if len(text) > 2 && text[0] == '<' && text[2] == '>' {
+			text = text[3:]
+		}
+		text = strings.TrimPrefix(text, "syscontainer: ")
+		if text != "" && !strings.HasPrefix(text, "hint: ") {
+			last = text
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return last
+		}
+	}
+}
+
+// followProgress reads lines "BYTES TOTAL TEXT" until the end and tells systemd:
+// TEXT is the unit's status, and when it is a new one or BYTES grew, the start may
+// take stallTime more from now. Lines of another form are skipped.
+func followProgress(from io.Reader, tell func(string) error) {
+	lines := bufio.NewReaderSize(from, 4096)
+	var most uint64
+	var shown string
+	for {
+		line, err := lines.ReadSlice('\n')
+		if bytes.HasSuffix(line, []byte("\n")) {
+			bytes, text, ok := parseProgress(string(line[:len(line)-1]))
+			if ok && (bytes > most || text != shown) {
+				most, shown = max(bytes, most), text
+				tell("STATUS=" + text + "\nEXTEND_TIMEOUT_USEC=" + strconv.FormatInt(stallTime.Microseconds(), 10))
+			}
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return
+		}
+	}
+}
+
+func parseProgress(line string) (bytes uint64, text string, ok bool) {
+	first, rest, _ := strings.Cut(line, " ")
+	total, text, _ := strings.Cut(rest, " ")
+	bytes, err := strconv.ParseUint(first, 10, 64)
+	if err != nil {
+		return 0, "", false
+	}
+	if _, err := strconv.ParseUint(total, 10, 64); err != nil {
+		return 0, "", false
+	}
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, text)
+	return bytes, text, true
+}

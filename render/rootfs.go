@@ -1,0 +1,250 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// rootPlan says how the container's root is put together from the image's
+// checkout, which all containers of the image share and nothing may write.
+type rootPlan struct {
+	Lower []string `json:"lower"`           // directories, the first on top; the last is the checkout
+	Upper string   `json:"upper,omitempty"` // takes what the container writes; "": the root is read-only
+	Work  string   `json:"work,omitempty"`
+	Share bool     `json:"share,omitempty"` // the container's mounts shall be seen on the host
+}
+
+// target is something to mount on that the image lacks.
+type target struct {
+	path string // without links
+	file bool   // else a directory
+}
+
+// missingTargets finds what a runtime would create in the root before it mounts
+// something there or enters the working directory, read-only or not (runc 1.1,
+// 1.4 and crun do). isFile tells the kind of a bind mount's source.
+func missingTargets(t *tree, s *rspec.Spec, isFile func(source string) bool) ([]target, error) {
+	var missing []target
+	covers := make(map[string]bool, len(s.Mounts))
+	for _, m := range s.Mounts {
+		file := m.Type == "bind" && isFile(m.Source)
+		at, err := t.resolve(m.Destination, covers)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("mount %s on %s: %w", m.Source, m.Destination, err)
+		case at.covered:
+			continue
+		case at.exists && at.dir == file:
+			return nil, fmt.Errorf("mount %s on %s: one is a directory, the other is not", m.Source, m.Destination)
+		case !at.exists:
+			missing = append(missing, target{at.path, file})
+		}
+		covers[at.path] = true
+	}
+	at, err := t.resolve(s.Process.Cwd, covers)
+	if err != nil {
+		return nil, fmt.Errorf("working directory: %w", err)
+	}
+	if !at.covered && !at.exists {
+		missing = append(missing, target{path: at.path})
+	}
+	return missing, nil
+}
+
+// makeTargets fills dir, which is laid over the checkout: the missing targets,
+// and the way to them, which looks as it does in the image.
+func makeTargets(t *tree, dir string, missing []target) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	over, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer over.Close()
+	if err := likeImage(t, over, "/"); err != nil {
+		return err
+	}
+	for _, m := range missing {
+		names := strings.Split(strings.TrimPrefix(m.path, "/"), "/")
+		for i := range names {
+			name := strings.Join(names[:i+1], "/")
+			if i == len(names)-1 && m.file {
+				f, err := over.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+				if err != nil {
+					return err
+				}
+				f.Close()
+				continue
+			}
+			err := over.Mkdir(name, 0o755)
+			if err == nil {
+				err = likeImage(t, over, "/"+name)
+			} else if errors.Is(err, os.ErrExist) {
+				err = nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// likeImage gives a directory of the upper layer the owner, mode and attributes
+// it has in the image, for overlayfs shows those of the upper one. A directory
+// the image lacks is root's, 0755.
+func likeImage(t *tree, over *os.Root, name string) error {
+	relative := "." + name
+	st, _, err := t.lstat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return over.Chmod(relative, 0o755) // whatever the umask
+	}
+	if err != nil {
+		return err
+	}
+	from, err := t.openat2(path.Join(".", name), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, unix.RESOLVE_BENEATH)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := over.Open(relative)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	if err := to.Chown(int(st.Uid), int(st.Gid)); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(int(to.Fd()), st.Mode&0o7777); err != nil {
+		return &os.PathError{Op: "chmod", Path: to.Name(), Err: err}
+	}
+	copyAttributes(from, to)
+	unix.Futimes(int(to.Fd()), []unix.Timeval{unix.NsecToTimeval(unix.TimespecToNsec(st.Atim)),
+		unix.NsecToTimeval(unix.TimespecToNsec(st.Mtim))})
+	return nil
+}
+
+// copyAttributes copies extended attributes as far as the file system of /run
+// takes them: access control lists and labels, rarely anything.
+func copyAttributes(from, to *os.File) {
+	names := make([]byte, 4096)
+	n, err := unix.Flistxattr(int(from.Fd()), names)
+	if err != nil || n == 0 {
+		return
+	}
+	value := make([]byte, 64<<10) // XATTR_SIZE_MAX
+	for _, name := range strings.Split(strings.TrimSuffix(string(names[:n]), "\x00"), "\x00") {
+		if strings.HasPrefix(name, "trusted.overlay.") || strings.HasPrefix(name, "user.overlay.") {
+			continue // would be orders to overlayfs
+		}
+		if n, err := unix.Fgetxattr(int(from.Fd()), name, value); err == nil {
+			unix.Fsetxattr(int(to.Fd()), name, value[:n], 0)
+		}
+	}
+}
+
+// makeUpper sees to the directory that keeps what a container with ReadOnly=no
+// writes, from one start to the next.
+func makeUpper(t *tree, upper, work string) error {
+	for _, dir := range []string{filepath.Dir(upper), work} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Lstat(upper); !errors.Is(err, os.ErrNotExist) {
+		return err // it is there; the payload may have changed its mode
+	}
+	fresh := upper + ".new"
+	if err := os.Mkdir(fresh, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	over, err := os.OpenRoot(fresh)
+	if err != nil {
+		return err
+	}
+	defer over.Close()
+	if err := likeImage(t, over, "/"); err != nil {
+		return err
+	}
+	return os.Rename(fresh, upper)
+}
+
+// mount puts the root together at a directory. The image brings no device nodes.
+func (p rootPlan) mount(at string) error {
+	if len(p.Lower) == 1 && p.Upper == "" {
+		// Nothing is missing. Read-only nevertheless, so that a runtime which
+		// wants to create something fails instead of changing the checkout.
+		if err := unix.Mount(p.Lower[0], at, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", p.Lower[0], err)
+		}
+		if err := unix.Mount("", at, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NODEV, ""); err != nil {
+			unix.Unmount(at, unix.MNT_DETACH)
+			return fmt.Errorf("mount %s read-only: %w", p.Lower[0], err)
+		}
+		return nil
+	}
+	lower := make([]string, len(p.Lower))
+	for i, dir := range p.Lower {
+		lower[i] = overlayPath(dir)
+	}
+	data := "lowerdir=" + strings.Join(lower, ":")
+	flags := uintptr(unix.MS_NODEV)
+	if p.Upper == "" {
+		flags |= unix.MS_RDONLY
+	} else {
+		// The image below may be another after an update: nothing in the upper
+		// directory may refer to its inodes.
+		data += ",upperdir=" + overlayPath(p.Upper) + ",workdir=" + overlayPath(p.Work) +
+			",index=off,metacopy=off,redirect_dir=off"
+	}
+	err := unix.Mount("overlay", at, "overlay", flags, data)
+	if errors.Is(err, unix.ENODEV) {
+		return withHint(fmt.Errorf("mount the root: this kernel has no overlay file system"), "modprobe overlay")
+	}
+	if err != nil {
+		return fmt.Errorf("mount the root (overlay, %s): %w", data, err)
+	}
+	return nil
+}
+
+// overlayPath escapes what separates paths and options.
+func overlayPath(s string) string {
+	return strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`).Replace(s)
+}
+
+// assemble mounts the root where the runtime will find it, and returns what to
+// do once the container has its own hold on it.
+//
+// That happens in a mount namespace which only this thread and the runtime see
+// and which ends with them: nothing stays on the host even if all are killed, and
+// systemd is not told of a mount. Mounts the container makes could then not be
+// seen on the host, so where a Volume= asks for that, the root is mounted on the
+// host until the container exists.
+//
+// The caller's goroutine stays on its thread from now on.
+func (p rootPlan) assemble(at string) (release func(), err error) {
+	if p.Share {
+		if err := p.mount(at); err != nil {
+			return nil, err
+		}
+		return func() { unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) }, nil
+	}
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return nil, fmt.Errorf("make a mount namespace: %w", err)
+	}
+	// The host's later mounts still reach volumes with slave propagation.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return nil, fmt.Errorf("separate the mount namespace: %w", err)
+	}
+	return func() {}, p.mount(at)
+}

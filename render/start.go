@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// barrierTimeout bounds the wait for systemd, which may be busy reloading.
+const barrierTimeout = 10 * time.Second
+
+// start is ExecStart= of a Type=notify service: create the container, tell
+// systemd its process, let it run, exit. When the payload executes its first
+// instruction, systemd already knows it as the unit's main process, so that no
+// exit status is lost, however soon it comes; and as the runtime has left, the
+// payload is systemd's own child.
+//
+// stdout and stderr of the unit become the payload's. On error no container and
+// no runtime state is left.
+func start(o options) error {
+	file, err := findRuntime(o.runtime)
+	if err != nil {
+		return err
+	}
+	unit, err := unitCgroup()
+	if err != nil {
+		return err
+	}
+	b := bundleOf(o.root, o.name)
+	plan, err := b.plan()
+	if err != nil {
+		return fmt.Errorf("read the bundle: %w", err)
+	}
+	if err := leaveUnitCgroup(unit); err != nil {
+		return err
+	}
+	release, err := plan.assemble(b.rootfs())
+	if err != nil {
+		return err
+	}
+	id := containerID(o.name)
+	err = call(file, o, b, "create", "--bundle", string(b), "--pid-file", b.file("pid"), id)
+	release()
+	if err != nil {
+		removeState(o, file, unit)
+		return err
+	}
+	if err = announce(o, b); err == nil {
+		err = call(file, o, b, "start", id)
+	}
+	if err != nil {
+		// This program is the main process again, so that its exit status, not
+		// the signal that ends the payload, becomes the unit's result.
+		notify("MAINPID=" + strconv.Itoa(os.Getpid()))
+		notifyBarrier(barrierTimeout)
+		removeState(o, file, unit)
+	}
+	return err
+}
+
+// announce tells systemd the payload's process. Unless the payload itself will say
+// when it is ready, it says so now: a payload that ends at once with status 0 has
+// then done its work instead of broken the protocol.
+func announce(o options, b bundle) error {
+	data, err := os.ReadFile(b.file("pid"))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(data)))
+	if err != nil || pid <= 1 {
+		return fmt.Errorf("%s: %q is no process", b.file("pid"), data)
+	}
+	state := "STATUS=\nMAINPID=" + strconv.Itoa(pid)
+	if !o.notify {
+		state += "\nREADY=1"
+	}
+	if err := notify(state); err != nil {
+		return err
+	}
+	if err := notifyBarrier(barrierTimeout); err != nil {
+		warn(o.name, "%v, the payload's exit status may get lost", err)
+	}
+	return nil
+}
+
+// call runs the runtime with the unit's own stdout and stderr, for the payload
+// inherits them, and no input. Its errors are read from a log of its own.
+func call(file string, o options, b bundle, args ...string) error {
+	log := b.file("runtime.log")
+	cmd := runtimeCommand(file, o.root, append([]string{"--log", log, "--log-format", "json"}, args...)...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	err := cmd.Run()
+	if _, exited := err.(*exec.ExitError); !exited {
+		return err // none, or it could not be executed
+	}
+	what := filepath.Base(file) + " " + args[0]
+	if text := lastError(log); text != "" {
+		return fmt.Errorf("%s: %s", what, strings.TrimPrefix(text, what+" failed: "))
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// lastError is the last error in a log of JSON lines; "" if there is none.
+func lastError(log string) (text string) {
+	data, err := os.ReadFile(log)
+	if err != nil {
+		return ""
+	}
+	for line := range bytes.Lines(data) {
+		var entry struct{ Level, Msg string }
+		if json.Unmarshal(line, &entry) == nil && entry.Level == "error" && entry.Msg != "" {
+			text = entry.Msg
+		}
+	}
+	return strings.TrimSpace(text)
+}

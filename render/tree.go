@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// tree looks at an image's root file system as a process confined to it would:
+// absolute links and ".." lead nowhere else. It never changes anything.
+type tree struct {
+	dir *os.File
+}
+
+func openTree(rootfs string) (*tree, error) {
+	fd, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: rootfs, Err: err}
+	}
+	return &tree{os.NewFile(uintptr(fd), rootfs)}, nil
+}
+
+func (t *tree) close() { t.dir.Close() }
+
+// open follows links, but none out of the tree and none of /proc's magic ones.
+func (t *tree) open(name string, flags uint64) (*os.File, error) {
+	return t.openat2(name, flags, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+}
+
+func (t *tree) openat2(name string, flags, resolve uint64) (*os.File, error) {
+	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
+	for {
+		fd, err := unix.Openat2(int(t.dir.Fd()), name, &how)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), name), nil
+		case err != unix.EINTR && err != unix.EAGAIN: // EAGAIN: a rename elsewhere raced with ".."
+			return nil, &os.PathError{Op: "open", Path: name + " in the image", Err: err}
+		}
+	}
+}
+
+// readFile returns at most limit bytes of a regular file; anything else, such as
+// a pipe that would block, is an error. Longer files are refused, not cut.
+func (t *tree) readFile(name string, limit int64) ([]byte, error) {
+	f, err := t.open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() || info.Size() > limit {
+		return nil, fmt.Errorf("%s in the image is no regular file of at most %d bytes", name, limit)
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// directory tells the mode bits of a directory (07777) and whether anything is in
+// it. No such directory is ok == false.
+func (t *tree) directory(name string) (mode uint32, empty, ok bool) {
+	f, err := t.open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOATIME)
+	if err != nil {
+		return 0, true, false
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil {
+		return 0, true, false
+	}
+	names, _ := f.Readdirnames(1)
+	return st.Mode & 0o7777, len(names) == 0, true
+}
+
+// lstat looks at a path that has no links on its way.
+func (t *tree) lstat(name string) (st unix.Stat_t, link string, err error) {
+	relative := strings.TrimPrefix(name, "/")
+	if relative == "" {
+		relative = "."
+	}
+	f, err := t.openat2(relative, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_MAGICLINKS)
+	if err != nil {
+		return st, "", err
+	}
+	defer f.Close()
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return st, "", err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		buffer := make([]byte, unix.PathMax)
+		n, err := unix.Readlinkat(int(f.Fd()), "", buffer)
+		if err != nil {
+			return st, "", err
+		}
+		link = string(buffer[:n])
+	}
+	return st, link, nil
+}
+
+// place is where a path leads.
+type place struct {
+	path    string // clean, absolute, without links
+	exists  bool
+	dir     bool // if it exists
+	covered bool // below a mount: what is there is not the image's business
+}
+
+// resolve follows name as runtimes do before they mount something on it: links
+// stay inside, what is missing is taken as text. It stops at the first mount of
+// covers (resolved paths) on its way.
+func (t *tree) resolve(name string, covers map[string]bool) (place, error) {
+	const maxLinks = 255
+	at := place{path: "/", exists: true, dir: true}
+	todo := strings.Split(name, "/")
+	for links := 0; len(todo) > 0; {
+		next := todo[0]
+		todo = todo[1:]
+		switch next {
+		case "", ".":
+			continue
+		case "..":
+			at = place{path: path.Dir(at.path), exists: true, dir: true}
+			// Up from something missing may still be missing.
+			if _, _, err := t.lstat(at.path); errors.Is(err, os.ErrNotExist) {
+				at.exists = false
+			} else if err != nil {
+				return at, err
+			}
+			continue
+		}
+		if at.exists && !at.dir {
+			return at, fmt.Errorf("%s in the image is no directory, but %s leads through it", at.path, name)
+		}
+		at.path = path.Join(at.path, next)
+		if covers[at.path] {
+			at.covered = true
+			return at, nil
+		}
+		if !at.exists {
+			continue
+		}
+		st, link, err := t.lstat(at.path)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			at.exists, at.dir = false, false
+		case err != nil:
+			return at, err
+		case st.Mode&unix.S_IFMT == unix.S_IFLNK:
+			if links++; links > maxLinks {
+				return at, fmt.Errorf("%s: too many links in the image", name)
+			}
+			todo = append(strings.Split(link, "/"), todo...)
+			parent := path.Dir(at.path)
+			if strings.HasPrefix(link, "/") {
+				parent = "/"
+			}
+			at = place{path: parent, exists: true, dir: true}
+		default:
+			at.dir = st.Mode&unix.S_IFMT == unix.S_IFDIR
+		}
+	}
+	return at, nil
+}
