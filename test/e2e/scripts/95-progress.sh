@@ -12,9 +12,8 @@ Notify=yes
 TimeoutStartSec=2
 END
 # The registry stands still for most of each second: the line is slow, but it moves.
-slow() { while :; do pkill -STOP -x docker-registry; sleep 0.6; pkill -CONT -x docker-registry; sleep 0.02; done; }
+slow() { while :; do systemctl kill -s STOP registry; sleep 0.6; systemctl kill -s CONT registry; sleep 0.02; done; }
 slow &
-trap 'kill %1' EXIT
 systemctl start --no-block app
 within 20 sh -c 'systemctl show -P StatusText app | tee -a /tmp/texts | grep -q .'
 within 60 sh -c 'systemctl show -P StatusText app >>/tmp/texts; systemctl -q is-active app'
