@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vm
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"syscontainer/test/host"
+	"syscontainer/test/image"
+)
+
+// limits is for each runtime: a limit of [Service] kills the payload, the hook after the stop runs, a plain stop works, and
+// all the while the unit's cgroup stays a proper domain, without which none of it would.
+const limits = `
+cat /sys/fs/cgroup/cgroup.controllers
+grep -qw memory /sys/fs/cgroup/cgroup.controllers
+syscontainer pull oci:/srv/oci:base
+for runtime in runc crun; do
+	cat >/etc/containers/systemd/app-$runtime.syscontainer <<END
+[Container]
+Image=oci:/srv/oci:base
+Exec=/bin/sh -c 'echo small; read x </fifo/go; x=0123456789abcdef; while :; do x=\$x\$x; done'
+Volume=/srv/fifo:/fifo
+Runtime=$runtime
+
+[Service]
+MemoryMax=48M
+ExecStopPost=/bin/sh -c 'echo \$SERVICE_RESULT >/run/stopped-$runtime'
+END
+done
+mkdir -p /srv/fifo
+systemctl daemon-reload
+for runtime in runc crun; do
+	rm -f /srv/fifo/go
+	mkfifo /srv/fifo/go
+	unit=app-$runtime
+	systemctl start $unit
+	cgroup=/sys/fs/cgroup$(systemctl show -P ControlGroup $unit)
+	pid=$(systemctl show -P MainPID $unit)
+	grep -q "^0::${cgroup#/sys/fs/cgroup}/" /proc/$pid/cgroup
+	find $cgroup -name cgroup.type -exec grep -H . {} +
+	test "$(cat $cgroup/cgroup.type)" = domain
+	test "$(cat $cgroup/memory.max)" = 50331648
+	for d in $(find $cgroup -mindepth 1 -type d); do test "$(cat $d/cgroup.type)" = domain; done
+
+	echo go >/srv/fifo/go
+	for i in $(seq 300); do systemctl -q is-active $unit || break; sleep 0.1; done
+	systemctl show -P Result $unit
+	test "$(systemctl show -P ActiveState $unit)" = failed
+	test "$(systemctl show -P ExecMainStatus $unit)" = 9
+	cat /run/stopped-$runtime
+	test ! -e $cgroup
+	test -z "$($runtime list -q)"
+
+	rm /run/stopped-$runtime
+	systemctl reset-failed $unit
+	systemctl start $unit
+	test "$(cat $cgroup/cgroup.type)" = domain
+	systemctl stop $unit
+	test -s /run/stopped-$runtime
+	test ! -e $cgroup
+	test -z "$($runtime list -q)"
+	echo $runtime is well
+done
+`
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	host.Need(t, "qemu-system-x86_64", "mkfs.ext4", "debugfs", "cpio", "runc", "crun", host.Part("busybox"),
+		filepath.Join(host.Cache(), "kernel/vmlinuz"), filepath.Join(host.Stage(), "usr/bin/syscontainer"))
+	dir := t.TempDir()
+	l, err := image.Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	busybox, err := image.Busybox(host.Part("busybox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Put("base", image.Image{Layers: []image.Layer{{Entries: busybox}}, Config: image.Config{Env: []string{"PATH=/bin"}}}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := Boot(t.Context(), Options{
+		Script:   limits,
+		Packages: []string{"runc", "crun"},
+		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": dir},
+		Files: map[string]string{
+			"/etc/containers/policy.json":      `{"default":[{"type":"insecureAcceptAnything"}]}`,
+			"/etc/containers/systemd/.keep":    "",
+			"/etc/containers/registries.conf":  "",
+			"/etc/containers/registries.d/x":   "",
+			"/etc/systemd/journald.conf.d/x.c": "",
+		},
+	})
+	if err != nil || res.Exit != 0 {
+		t.Fatal(err, res)
+	}
+	for _, runtime := range []string{"runc", "crun"} {
+		if !strings.Contains(res.Stdout, fmt.Sprintf("%s is well\n", runtime)) {
+			t.Error(res)
+		}
+	}
+}
