@@ -62,7 +62,10 @@ needs() {
 	cpio cpio test
 	qemu-system-x86_64 qemu-system-x86 test
 	END
-	case $1 in *long*) echo "debootstrap debootstrap test" ;; esac
+	case $1 in
+	bench) printf '%s\n' "debootstrap debootstrap" "podman podman" ;;
+	long) echo "debootstrap debootstrap" ;;
+	esac
 }
 
 missing() {
