@@ -27,14 +27,22 @@ var allCapabilities = [...]string{
 
 // capabilities merges the defaults with AddCapability= and DropCapability=, as
 // podman does: "all" is the weaker word, naming a capability in both is an error.
-// last is the highest number the kernel knows. The lists are sorted.
+// available is a bit for each number that this service may hand on at all: the
+// kernel, CapabilityBoundingSet= or a container around the machine may withhold
+// some, and runtimes fail on these. The lists are sorted.
 //
 // Inheritable and ambient sets stay empty, so that a program with file
 // capabilities gains nothing by accident; only what the unit adds for a user
 // other than root goes there, as execve(2) would take it away otherwise.
-func capabilities(add, drop []string, last int, uid uint32) (*rspec.LinuxCapabilities, error) {
-	known := allCapabilities[:min(last+1, len(allCapabilities))]
-	set := slices.Clone(defaultCapabilities[:])
+func capabilities(add, drop []string, available uint64, uid uint32) (*rspec.LinuxCapabilities, error) {
+	var known []string
+	for number, name := range allCapabilities {
+		if available>>number&1 != 0 {
+			known = append(known, name)
+		}
+	}
+	unknown := func(name string) bool { return !slices.Contains(known, name) }
+	set := slices.DeleteFunc(slices.Clone(defaultCapabilities[:]), unknown)
 	addAll, dropAll := containsFold(add, "all"), containsFold(drop, "all")
 	switch {
 	case addAll && dropAll:
@@ -53,8 +61,8 @@ func capabilities(add, drop []string, last int, uid uint32) (*rspec.LinuxCapabil
 		if containsFold(drop, name) {
 			return nil, fmt.Errorf("%s stands in AddCapability= and in DropCapability=", name)
 		}
-		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("AddCapability=%s: this kernel does not know it", name)
+		if unknown(name) {
+			return nil, fmt.Errorf("AddCapability=%s: the kernel or this service's CapabilityBoundingSet= lacks it", name)
 		}
 		set, added = append(set, name), append(added, name)
 	}

@@ -45,10 +45,10 @@ Without --start, --clean or --fail: find the image, fetching it with
 
 // Exit statuses, beside 0.
 const (
-	exitFailure    = 1
-	exitUsage      = 2
-	exitConfig     = 78  // EX_CONFIG: the .syscontainer file has errors
-	exitNotFound   = 127 // the runtime is not installed
+	exitFailure  = 1
+	exitUsage    = 2
+	exitConfig   = 78  // EX_CONFIG: the .syscontainer file has errors
+	exitNotFound = 127 // the runtime is not installed
 )
 
 // options are the command line.

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -114,14 +114,14 @@ func fill(b bundle, o options, c *units.Container, image store.Image, unit strin
 // lookAround collects what the specification needs to know.
 func lookAround(o options, c *units.Container, image *imageConfig, t *tree) (host, error) {
 	h := host{
-		Name:           o.name,
-		Arch:           machine,
-		NotifySocket:   notifySocket(),
-		ResolvConf:     realFile("/etc/resolv.conf"),
-		Hosts:          realFile("/etc/hosts"),
-		LastCapability: lastCapability(),
-		Sources:        make(map[string]source, len(c.Volumes)),
-		Scratch:        make(map[string]scratch, len(scratchDirectories)),
+		Name:         o.name,
+		Arch:         machine,
+		NotifySocket: notifySocket(),
+		ResolvConf:   realFile("/etc/resolv.conf"),
+		Hosts:        realFile("/etc/hosts"),
+		Capabilities: boundingSet(),
+		Sources:      make(map[string]source, len(c.Volumes)),
+		Scratch:      make(map[string]scratch, len(scratchDirectories)),
 	}
 	h.HostName, _ = os.Hostname()
 	if c.Notify && !filepath.IsAbs(h.NotifySocket) {
@@ -184,14 +184,18 @@ func realFile(name string) string {
 	return real
 }
 
-// lastCapability is the highest capability the kernel knows; without an answer it
-// is taken to know all that this program knows.
-func lastCapability() int {
-	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
+// boundingSet is this process's (proc_pid_status(5), CapBnd); without an answer
+// every capability counts as available.
+func boundingSet() uint64 {
+	data, err := os.ReadFile("/proc/self/status")
 	if err == nil {
-		if n, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
-			return n
+		for line := range bytes.Lines(data) {
+			if value, ok := bytes.CutPrefix(line, []byte("CapBnd:")); ok {
+				if set, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 16, 64); err == nil {
+					return set
+				}
+			}
 		}
 	}
-	return len(allCapabilities) - 1
+	return ^uint64(0)
 }

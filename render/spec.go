@@ -20,18 +20,18 @@ const specVersion = "1.0.2"
 // host is all that a specification takes from the machine and from the image's
 // files. spec itself looks at nothing else: same arguments, same bytes.
 type host struct {
-	Name           string            // of the unit
-	Rootfs         string            // absolute path the runtime shall use as root
-	Cgroup         string            // absolute path of the unit's cgroup, from the hierarchy's root
-	HostName       string            // of the machine
-	LastCapability int               // highest number the kernel knows
-	Arch           string            // GOARCH
-	NotifySocket   string            // systemd's socket for READY=1 and the like
-	ResolvConf     string            // real path of the machine's /etc/resolv.conf, "" if there is none
-	Hosts          string            // the same of /etc/hosts
-	User           user              // whom User= or the image names
-	Sources        map[string]source // of every Volume=, by path
-	Scratch        map[string]scratch
+	Name         string            // of the unit
+	Rootfs       string            // absolute path the runtime shall use as root
+	Cgroup       string            // absolute path of the unit's cgroup, from the hierarchy's root
+	HostName     string            // of the machine
+	Capabilities uint64            // bits of those this service may hand on
+	Arch         string            // GOARCH
+	NotifySocket string            // systemd's socket for READY=1 and the like
+	ResolvConf   string            // real path of the machine's /etc/resolv.conf, "" if there is none
+	Hosts        string            // the same of /etc/hosts
+	User         user              // whom User= or the image names
+	Sources      map[string]source // of every Volume=, by path
+	Scratch      map[string]scratch
 }
 
 // source is what stands at the source of a bind mount.
@@ -65,7 +65,7 @@ func spec(c *units.Container, image *imageConfig, h host) (*rspec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	caps, err := capabilities(c.AddCapability, c.DropCapability, h.LastCapability, h.User.UID)
+	caps, err := capabilities(c.AddCapability, c.DropCapability, h.Capabilities, h.User.UID)
 	if err != nil {
 		return nil, err
 	}

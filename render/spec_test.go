@@ -1,14 +1,285 @@
 package main
 
-import "testing"
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
 
-import "os"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
+	"syscontainer/units"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
 
 // need skips a test whose tool is absent, or fails it where all must be there.
-func need(t *testing.T, what string) {
+func need(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("SYSCONTAINER_TEST_STRICT") == "1" {
 		t.Fatal("needs " + what)
 	}
 	t.Skip("needs " + what)
+}
+
+// cases are the units below testdata, each with its image's configuration.
+func cases(t testing.TB) []string {
+	t.Helper()
+	list, err := filepath.Glob("testdata/*.unit")
+	if err != nil || len(list) == 0 {
+		t.Fatal("no cases: ", err)
+	}
+	for i := range list {
+		list[i] = strings.TrimSuffix(filepath.Base(list[i]), ".unit")
+	}
+	return list
+}
+
+func readCase(t testing.TB, name string) (*units.Container, *imageConfig) {
+	t.Helper()
+	f, err := os.Open("testdata/" + name + ".unit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	c, err := units.ReadGenerated(f, name+".service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile("testdata/" + name + ".image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := parseImageConfig(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, image
+}
+
+// someHost is the same everywhere.
+func someHost(name string) host {
+	return host{
+		Name: name, Rootfs: "/run/syscontainer/" + name + "/rootfs", Cgroup: "/system.slice/" + name + ".service",
+		HostName: "machine.example", Capabilities: 1<<41 - 1, Arch: "amd64", NotifySocket: "/run/systemd/notify",
+		ResolvConf: "/run/systemd/resolve/stub-resolv.conf", Hosts: "/etc/hosts",
+		User:    user{UID: 1000, GID: 1001, Groups: []uint32{2000, 2001}, Home: "/home/app"},
+		Sources: map[string]source{"/usr/share": {Dir: true}, "/usr/bin": {Dir: true}, "/usr/lib": {Dir: true}, "/dev/zero": {Device: "c", Major: 1, Minor: 5}},
+		Scratch: map[string]scratch{"/run": {Mode: 0o755}, "/tmp": {Mode: 0o1777, Empty: true}},
+	}
+}
+
+func TestSpecGolden(t *testing.T) {
+	for _, name := range cases(t) {
+		t.Run(name, func(t *testing.T) {
+			c, image := readCase(t, name)
+			h := someHost(name)
+			if name == "writable" {
+				h.User = user{Home: "/root"}
+			}
+			s, err := spec(c, image, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSane(t, s)
+			if name != "plain" {
+				s.Linux.Seccomp = nil // long, and seccomp_test.go's business
+			}
+			got, err := json.MarshalIndent(s, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			golden := "testdata/" + name + ".json"
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("differs from %s; after a change on purpose, run with -update and read the difference:\n%s", golden, got)
+			}
+		})
+	}
+}
+
+// checkSane holds what is true of every container.
+func checkSane(t *testing.T, s *rspec.Spec) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, m := range s.Mounts {
+		if seen[m.Destination] {
+			t.Errorf("two mounts on %s", m.Destination)
+		}
+		for later := range seen {
+			if strings.HasPrefix(later, m.Destination+"/") {
+				t.Errorf("%s is mounted after %s and hides it", m.Destination, later)
+			}
+		}
+		seen[m.Destination] = true
+	}
+	names := map[string]bool{}
+	for _, v := range s.Process.Env {
+		name, _, ok := strings.Cut(v, "=")
+		if names[name] || !ok || name == "" {
+			t.Errorf("environment: %q twice or malformed in %q", name, s.Process.Env)
+		}
+		names[name] = true
+	}
+	if !s.Process.NoNewPrivileges || s.Process.Terminal || s.Version != "1.0.2" || len(s.Process.Rlimits) != 0 {
+		t.Error("a default is gone")
+	}
+	if len(s.Linux.MaskedPaths) == 0 || len(s.Linux.ReadonlyPaths) == 0 || s.Linux.Seccomp == nil || s.Process.Capabilities == nil {
+		t.Error("a protection is gone")
+	}
+	if !strings.HasPrefix(s.Linux.CgroupsPath, "/") {
+		t.Errorf("cgroupsPath %q is relative: runtimes disagree on its meaning", s.Linux.CgroupsPath)
+	}
+}
+
+func TestCommand(t *testing.T) {
+	for _, c := range []struct {
+		name                                   string
+		entrypoint, exec, imageEntry, imageCmd []string
+		want                                   []string
+	}{
+		{"the image's", nil, nil, []string{"e"}, []string{"c"}, []string{"e", "c"}},
+		{"Exec= replaces Cmd, not Entrypoint", nil, []string{"x"}, []string{"e"}, []string{"c"}, []string{"e", "x"}},
+		{"a new Entrypoint= drops the image's Cmd", []string{"E"}, nil, []string{"e"}, []string{"c"}, []string{"E"}},
+		{"both", []string{"E"}, []string{"x"}, []string{"e"}, []string{"c"}, []string{"E", "x"}},
+		{"Entrypoint cleared", []string{}, []string{"x", "y"}, []string{"e"}, nil, []string{"x", "y"}},
+		{"nothing", nil, nil, nil, nil, nil},
+		{"everything cleared", []string{}, nil, []string{"e"}, []string{"c"}, nil},
+		{"an empty word", nil, []string{""}, nil, nil, nil},
+	} {
+		image := &imageConfig{}
+		image.Config.Entrypoint, image.Config.Cmd = c.imageEntry, c.imageCmd
+		got, err := command(&units.Container{Entrypoint: c.entrypoint, Exec: c.exec}, image)
+		if !reflect.DeepEqual(got, c.want) || (err != nil) != (c.want == nil) {
+			t.Errorf("%s: %q, %v, want %q", c.name, got, err, c.want)
+		}
+	}
+}
+
+func TestCapabilities(t *testing.T) {
+	list := func(s string) []string { return strings.Fields(s) }
+	for _, c := range []struct {
+		add, drop      string
+		available      uint64
+		uid            uint32
+		bounding, held string // held: effective, and ambient unless root
+		err            string
+	}{
+		{"", "", 1 << 5, 0, "CAP_KILL", "CAP_KILL", ""},
+		{"", "all", 1<<41 - 1, 0, "", "", ""},
+		{"CAP_NET_RAW", "all", 1<<41 - 1, 0, "CAP_NET_RAW", "CAP_NET_RAW", ""},
+		{"CAP_NET_RAW", "all", 1<<41 - 1, 7, "CAP_NET_RAW", "CAP_NET_RAW", ""},
+		{"CAP_BPF CAP_BPF", "all", 1<<41 - 1, 7, "CAP_BPF", "CAP_BPF", ""},
+		{"all", "CAP_SYS_ADMIN", 3, 0, "CAP_CHOWN CAP_DAC_OVERRIDE", "CAP_CHOWN CAP_DAC_OVERRIDE", ""},
+		{"CAP_BPF", "all", 1<<39 - 1, 0, "", "", "lacks it"},
+		{"CAP_BPF", "CAP_BPF", 1<<41 - 1, 0, "", "", "CAP_BPF stands in"},
+		{"all", "all", 1<<41 - 1, 0, "", "", "contradict"},
+		{"", strings.Join(defaultCapabilities[1:], " "), 1<<41 - 1, 0, "CAP_CHOWN", "CAP_CHOWN", ""},
+		{"", strings.Join(defaultCapabilities[1:], " "), 1<<41 - 1, 7, "CAP_CHOWN", "", ""},
+	} {
+		got, err := capabilities(list(c.add), list(c.drop), c.available, c.uid)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("add %q, drop %q: error %v, want %q", c.add, c.drop, err, c.err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("add %q, drop %q: %v", c.add, c.drop, err)
+			continue
+		}
+		ambient := c.held
+		if c.uid == 0 {
+			ambient = ""
+		}
+		for _, set := range []struct {
+			name string
+			got  []string
+			want string
+		}{{"bounding", got.Bounding, c.bounding}, {"effective", got.Effective, c.held}, {"permitted", got.Permitted, c.held},
+			{"ambient", got.Ambient, ambient}, {"inheritable", got.Inheritable, ambient}} {
+			if !slices.Equal(set.got, list(set.want)) {
+				t.Errorf("add %q, drop %q, uid %d: %s %q, want %q", c.add, c.drop, c.uid, set.name, set.got, set.want)
+			}
+		}
+	}
+}
+
+func TestVolumeOptions(t *testing.T) {
+	for _, c := range []struct{ options, want string }{
+		{"", "rbind rprivate"},
+		{"ro", "rbind rprivate ro"},
+		{"ro,rw", "rbind rprivate"},
+		{"bind,rshared,nodev", "bind rshared nodev"},
+		{"mode=755", ""}, // runc 1.2 and later refuse it
+	} {
+		v := units.Volume{Source: "/a", Target: "/b"}
+		if c.options != "" {
+			v.Options = strings.Split(c.options, ",")
+		}
+		m, err := volume(v)
+		if got := strings.Join(m.Options, " "); err == nil && got != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%q: %q, %v, want %q", c.options, got, err, c.want)
+		}
+	}
+	if _, err := volume(units.Volume{Source: "/a", Target: "/x/.."}); err == nil {
+		t.Error("a volume over / is accepted")
+	}
+}
+
+func TestHostName(t *testing.T) {
+	for _, c := range []struct {
+		c    units.Container
+		name string
+		want string
+	}{
+		{units.Container{HostName: "x", Network: "none"}, "web", "x"},
+		{units.Container{Network: "host"}, "web", "machine"},
+		{units.Container{Network: "none"}, `web@a_b:\x2d`, "web-a-b--x2d"},
+		{units.Container{Network: "none"}, strings.Repeat("a", 100), strings.Repeat("a", 64)},
+	} {
+		if got := hostName(&c.c, host{Name: c.name, HostName: "machine"}); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.c, got, c.want)
+		}
+	}
+}
+
+// FuzzImageConfig: whatever an image's author writes becomes an error or a
+// configuration that is still ours.
+func FuzzImageConfig(f *testing.F) {
+	for _, name := range cases(f) {
+		data, err := os.ReadFile("testdata/" + name + ".image")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		image, err := parseImageConfig(data)
+		if err != nil {
+			return
+		}
+		s, err := spec(&units.Container{ReadOnly: true, Network: "host"}, image, someHost("fuzz"))
+		if err != nil {
+			return
+		}
+		if !filepath.IsAbs(s.Process.Cwd) || !s.Root.Readonly || len(s.Process.Args) == 0 {
+			t.Fatalf("%+v", s.Process)
+		}
+		checkSane(t, s)
+	})
 }

@@ -92,15 +92,16 @@ func announce(o options, b bundle) error {
 // call runs the runtime with the unit's own stdout and stderr, for the payload
 // inherits them, and no input. Its errors are read from a log of its own.
 func call(file string, o options, b bundle, args ...string) error {
-	log := b.file("runtime.log")
-	cmd := runtimeCommand(file, o.root, append([]string{"--log", log, "--log-format", "json"}, args...)...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	// crun takes what stands before a colon for the kind of log, and a path may
+	// hold one: so a relative name.
+	cmd := runtimeCommand(file, o.root, append([]string{"--log", "runtime.log", "--log-format", "json"}, args...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = string(b), os.Stdout, os.Stderr
 	err := cmd.Run()
 	if _, exited := err.(*exec.ExitError); !exited {
 		return err // none, or it could not be executed
 	}
 	what := filepath.Base(file) + " " + args[0]
-	if text := lastError(log); text != "" {
+	if text := lastError(b.file("runtime.log")); text != "" {
 		return fmt.Errorf("%s: %s", what, strings.TrimPrefix(text, what+" failed: "))
 	}
 	return fmt.Errorf("%s: %w", what, err)

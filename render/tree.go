@@ -127,7 +127,7 @@ func (t *tree) resolve(name string, covers map[string]bool) (place, error) {
 			at = place{path: path.Dir(at.path), exists: true, dir: true}
 			// Up from something missing may still be missing.
 			if _, _, err := t.lstat(at.path); errors.Is(err, os.ErrNotExist) {
-				at.exists = false
+				at.exists, at.dir = false, false
 			} else if err != nil {
 				return at, err
 			}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"syscontainer/pull/store"
+	"syscontainer/units"
+)
+
+// plantImage puts an image of a busybox and some files into a store below root.
+// A bare one has nothing to mount on.
+func plantImage(t testing.TB, root, reference, config string, bare bool) store.Image {
+	t.Helper()
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		need(t, "busybox-static")
+	}
+	digest := fmt.Sprintf("%064x", len(reference)*2+map[bool]int{true: 1}[bare])
+	dir := filepath.Join(root, store.Dir, "images", digest)
+	write := func(name, content string, mode fs.FileMode) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("rootfs/bin/busybox", string(busybox), 0o755)
+	if err := os.Symlink("busybox", filepath.Join(dir, "rootfs/bin/sh")); err != nil {
+		t.Fatal(err)
+	}
+	write("config.json", config, 0o600)
+	write("manifest.json", "{}", 0o600)
+	if !bare {
+		for _, d := range []string{"proc", "sys", "dev", "run/kept", "tmp", "var/tmp", "srv"} {
+			if err := os.MkdirAll(filepath.Join(dir, "rootfs", d), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		os.Chmod(filepath.Join(dir, "rootfs/tmp"), 0o777|fs.ModeSticky)
+		write("rootfs/etc/passwd", passwdFile, 0o644)
+		write("rootfs/etc/group", groupFile, 0o644)
+		write("rootfs/etc/hosts", "", 0o644)
+		write("rootfs/etc/resolv.conf", "", 0o644)
+	}
+	references := filepath.Join(root, store.Dir, "references")
+	if err := os.MkdirAll(references, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../images/"+digest, filepath.Join(references, store.Escape(reference))); err != nil {
+		t.Fatal(err)
+	}
+	image, err := store.Lookup(root, reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+// Every case is prepared as in a service and run by the real runtimes. The image
+// must not change by it.
+func TestRealRuntimes(t *testing.T) {
+	var fsType unix.Statfs_t
+	if unix.Statfs(cgroupRoot, &fsType) != nil || fsType.Type != unix.CGROUP2_SUPER_MAGIC || os.Getuid() != 0 {
+		need(t, "root and cgroup v2")
+	}
+	// What each container says of itself; every case runs the same questions.
+	const questions = `busybox=/bin/busybox; exec 2>&1; for w in "id -u" "id -g" "id -G" hostname pwd; do $busybox $w 2>/dev/null; done; ` +
+		`for d in / /tmp /run; do $busybox touch $d/x && echo $d writable || echo $d read-only; done; ` +
+		`$busybox grep -E "^(CapBnd|CapEff|NoNewPrivs|Seccomp):" /proc/self/status; ` +
+		`[ -S "$NOTIFY_SOCKET" ] && echo notify; $busybox ls -d /run/kept; $busybox ls /sys/class/net | $busybox wc -l; ` +
+		`$busybox ls /opt/a/b | $busybox grep -cx sh; $busybox head -c 1 /dev/nothing | $busybox wc -c; $busybox unshare -U true; echo end`
+	expect := map[string]struct{ yes, no []string }{
+		"plain": {[]string{"1000\n1001\n1001 2000 2001\n", "\n/srv\n", "/ read-only", "/tmp writable", "CapBnd:\t00000000800405fb",
+			"CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "/run/kept\n"}, []string{"notify"}},
+		"isolated": {[]string{"1234\n5678\n", "\nlonely.example\n", "/ read-only", "CapBnd:\t0000000000000400", "CapEff:\t0000000000000400",
+			"notify\n", "\n1\n"}, nil},
+		"mounts": {[]string{"0\n0\n", "\n/work/here\n", "/ read-only", "/run writable", "CapEff:\t00000000800405fb", "\n1\n"},
+			[]string{"/run/kept\n"}},
+		"writable": {[]string{"0\n0\n", "/ writable"}, []string{"unshare: "}},
+	}
+	socket := filepath.Join(t.TempDir(), "notify")
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrUnix{Name: socket})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	t.Setenv("NOTIFY_SOCKET", socket)
+
+	for _, kind := range stateKinds {
+		file, err := exec.LookPath(kind)
+		if err != nil {
+			t.Run(kind, func(t *testing.T) { need(t, kind) })
+			continue
+		}
+		for _, name := range cases(t) {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				c, _ := readCase(t, name)
+				document, err := os.ReadFile("testdata/" + name + ".image")
+				if err != nil {
+					t.Fatal(err)
+				}
+				// An overlay may not lie on an overlay on an overlay, which a
+				// directory of a test host can be.
+				root := t.TempDir()
+				if err := unix.Mount("tmpfs", root, "tmpfs", 0, ""); err != nil {
+					t.Fatal(err)
+				}
+				defer unix.Unmount(root, unix.MNT_DETACH)
+				image := plantImage(t, root, c.Image, string(document), name == "mounts")
+				before := listing(t, image.Dir)
+				c.Entrypoint, c.Exec = []string{"/bin/sh", "-c"}, []string{questions}
+				out := runCase(t, file, root, name, c, image)
+				t.Logf("%s", out)
+				for _, want := range expect[name].yes {
+					if !strings.Contains(out, want) {
+						t.Errorf("%q is missing", want)
+					}
+				}
+				for _, no := range expect[name].no {
+					if strings.Contains(out, no) {
+						t.Errorf("%q should not be there", no)
+					}
+				}
+				if !strings.HasSuffix(out, "end\n") {
+					t.Error("the payload did not come to its end")
+				}
+				if name != "writable" && !strings.Contains(out, "unshare: ") {
+					t.Error("the filter lets unshare through")
+				}
+				if after := listing(t, image.Dir); after != before {
+					t.Errorf("the image changed\nbefore:\n%s\nafter:\n%s", before, after)
+				}
+			})
+		}
+	}
+}
+
+// runCase writes the bundle and lets the runtime run it to its end.
+func runCase(t *testing.T, file, root, name string, c *units.Container, image store.Image) string {
+	t.Helper()
+	o := options{root: root, name: "render-test-" + name}
+	b := bundleOf(root, o.name)
+	if err := b.create(); err != nil {
+		t.Fatal(err)
+	}
+	if err := fill(b, o, c, image, "/"+o.name); err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Base(file) == "crun" && !mayRaiseLimits() {
+		// crun wants RLIMIT_MEMLOCK raised for its device filter.
+		data, err := os.ReadFile(b.file("config.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := strings.Index(string(data), `"resources":{"devices":[`)
+		end := start + strings.Index(string(data)[start:], "]}")
+		text := string(data)[:start] + `"resources":{` + string(data)[end+1:]
+		if err := os.WriteFile(b.file("config.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan, err := b.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		out []byte
+		err error
+	}
+	done := make(chan result)
+	go func() { // its thread, in a mount namespace of its own, ends with it
+		runtime.LockOSThread()
+		release, err := plan.assemble(b.rootfs())
+		if err != nil {
+			done <- result{nil, err}
+			return
+		}
+		out, err := runtimeCommand(file, root, "run", "--bundle", string(b), containerID(o.name)).CombinedOutput()
+		release()
+		done <- result{out, err}
+	}()
+	r := <-done
+	if r.err != nil {
+		t.Errorf("%s: %v\n%s", file, r.err, r.out)
+	}
+	if err := removeState(o, file, "/"+o.name); err != nil {
+		t.Error(err)
+	}
+	if err := b.remove(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(root, "run/*/*")); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+	return string(r.out)
+}
+
+func mayRaiseLimits() bool {
+	data, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(data), "CapEff:\t")
+	var held uint64
+	fmt.Sscanf(rest, "%x", &held)
+	return held&(1<<unix.CAP_SYS_RESOURCE) != 0
+}
+
+// With image and checkout in place, preparing executes nothing and changes nothing
+// but the bundle.
+func BenchmarkPrepare(b *testing.B) {
+	root := b.TempDir()
+	plantImage(b, root, "localhost/web:1", `{"config":{"Cmd":["/bin/sh"]}}`, false)
+	unit := filepath.Join(root, "web.service")
+	if err := os.WriteFile(unit, []byte("[X-Container]\nImage=localhost/web:1\n"), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := exec.LookPath("runc"); err != nil {
+		need(b, "runc")
+	}
+	for b.Loop() {
+		if err := prepare(options{root: root, unit: unit, name: "web"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// plant makes files below a new directory: "name/" is a directory, "name -> to" a
+// link, everything else a file that holds its own name.
+func plant(t testing.TB, names ...string) *tree {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range names {
+		name, link, isLink := strings.Cut(name, " -> ")
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		switch {
+		case isLink:
+			err = os.Symlink(link, path)
+		case strings.HasSuffix(name, "/"):
+			err = os.MkdirAll(path, 0o755)
+		default:
+			err = os.WriteFile(path, []byte(name), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := openTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tree.close)
+	return tree
+}
+
+func TestResolve(t *testing.T) {
+	tree := plant(t, "etc/", "run/", "file", "var/run -> /run", "up -> ../../../../etc", "abs -> /etc/x",
+		"loop -> loop", "dangling -> ../nowhere/deep", "etc/resolv.conf -> ../run/systemd/resolve/stub.conf", "dots -> ./etc/../etc/.")
+	covers := map[string]bool{"/run": true}
+	for _, c := range []struct {
+		name string
+		want place
+		err  string
+	}{
+		{"/", place{"/", true, true, false}, ""},
+		{"/etc", place{"/etc", true, true, false}, ""},
+		{"/file", place{"/file", true, false, false}, ""},
+		{"/up", place{"/etc", true, true, false}, ""},
+		{"/up/new", place{"/etc/new", false, false, false}, ""},
+		{"/abs", place{"/etc/x", false, false, false}, ""},
+		{"/dots/../etc", place{"/etc", true, true, false}, ""},
+		{"/dangling/more", place{"/nowhere/deep/more", false, false, false}, ""},
+		{"/no/../etc", place{"/etc", true, true, false}, ""},
+		{"/no/where/../x", place{"/no/x", false, false, false}, ""},
+		{"/../../etc", place{"/etc", true, true, false}, ""},
+		{"/run", place{"/run", true, true, true}, ""},
+		{"/var/run/web", place{"/run", true, true, true}, ""},
+		{"/etc/resolv.conf", place{"/run", true, true, true}, ""},
+		{"/file/x", place{}, "no directory"},
+		{"/loop", place{}, "too many links"},
+	} {
+		got, err := tree.resolve(c.name, covers)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: error %v, want %q", c.name, err, c.err)
+			}
+			continue
+		}
+		if got.covered {
+			got.exists, got.dir = true, true // says nothing there
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: %+v, %v, want %+v", c.name, got, err, c.want)
+		}
+	}
+}
+
+func TestMissingTargets(t *testing.T) {
+	tree := plant(t, "proc/", "etc/hosts", "var/run -> /run", "data/")
+	bind := func(destination, source string) rspec.Mount {
+		return rspec.Mount{Destination: destination, Source: source, Type: "bind"}
+	}
+	isFile := func(source string) bool { return strings.HasSuffix(source, "file") }
+	s := &rspec.Spec{Process: &rspec.Process{Cwd: "/work"}, Mounts: []rspec.Mount{
+		{Destination: "/proc", Type: "proc"},
+		{Destination: "/run", Type: "tmpfs"},
+		{Destination: "/run/lock", Type: "tmpfs"}, // in the tmpfs
+		bind("/var/run/x", "dir"),                 // the same, by the link
+		bind("/etc/hosts", "file"),
+		bind("/etc/resolv.conf", "file"),
+		bind("/a/b", "dir"),
+		bind("/a/b/c", "dir"), // in the volume
+	}}
+	got, err := missingTargets(tree, s, isFile)
+	want := []target{{"/run", false}, {"/etc/resolv.conf", true}, {"/a/b", false}, {"/work", false}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+
+	for _, m := range []rspec.Mount{bind("/data", "file"), bind("/etc/hosts", "dir"), bind("/etc/hosts/x", "dir")} {
+		s.Mounts = []rspec.Mount{m}
+		if _, err := missingTargets(tree, s, isFile); err == nil || !strings.Contains(err.Error(), m.Destination) {
+			t.Errorf("%s on %s: error %v", m.Source, m.Destination, err)
+		}
+	}
+}
+
+func TestMakeTargets(t *testing.T) {
+	tree := plant(t, "etc/", "opt/")
+	for path, mode := range map[string]os.FileMode{"/": 0o711, "/etc": 0o750, "/opt": 0o777 | os.ModeSticky} {
+		name := filepath.Join(tree.dir.Name(), path)
+		if err := os.Chmod(name, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.Getuid() == 0 {
+		os.Chown(filepath.Join(tree.dir.Name(), "opt"), 12, 34)
+	}
+	before := listing(t, tree.dir.Name())
+	over := filepath.Join(t.TempDir(), "targets")
+	missing := []target{{"/etc/x/file", true}, {"/opt/y", false}, {"/opt/y/z", false}, {"/new", false}}
+	if err := makeTargets(tree, over, missing); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{
+		"": 0o711 | os.ModeDir, "etc": 0o750 | os.ModeDir, "etc/x": 0o755 | os.ModeDir, "etc/x/file": 0o644,
+		"opt": 0o777 | os.ModeSticky | os.ModeDir, "opt/y": 0o755 | os.ModeDir, "opt/y/z": 0o755 | os.ModeDir, "new": 0o755 | os.ModeDir,
+	} {
+		info, err := os.Lstat(filepath.Join(over, path))
+		if err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v, want %v", path, info.Mode(), err, want)
+			continue
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		if path == "opt" && os.Getuid() == 0 && (st.Uid != 12 || st.Gid != 34) {
+			t.Errorf("%s: owner %d:%d", path, st.Uid, st.Gid)
+		}
+	}
+	if after := listing(t, tree.dir.Name()); after != before {
+		t.Errorf("the image changed:\n%s\n%s", before, after)
+	}
+}
+
+// listing is everything below a directory: names, modes, owners, sizes, links.
+func listing(t testing.TB, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		link, _ := os.Readlink(path)
+		_, err = b.WriteString(strings.Join([]string{path, info.Mode().String(), info.ModTime().UTC().String(), link}, " "))
+		b.WriteString(" " + strings.Repeat("*", int(st.Nlink%7)) + "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+const passwdFile = `# comment
+root:x:0:0:root:/root:/bin/sh
+broken
+app:x:1000:1001:app:/home/app:/bin/sh
+nogroup:x:1002:zero::/:/bin/sh
+huge:x:4294967295:1::/:/bin/sh
+4711:x:5:6:a name of digits:/five:/bin/sh
+last:x:7:8::/last:/bin/sh`
+
+const groupFile = `root:x:0:
+app:x:1001:
+extra:x:2000:app
+short:x:3000
+more:x:2001:x,app,root
+more2:x:2001:app
+`
+
+func TestFindUser(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		want user
+		err  string
+	}{
+		{"", user{0, 0, []uint32{2001}, "/root"}, ""},
+		{"root", user{0, 0, []uint32{2001}, "/root"}, ""},
+		{"app", user{1000, 1001, []uint32{2000, 2001}, "/home/app"}, ""},
+		{"1000", user{1000, 1001, []uint32{2000, 2001}, "/home/app"}, ""},
+		{"app:extra", user{1000, 2000, nil, "/home/app"}, ""},
+		{"app:77", user{1000, 77, nil, "/home/app"}, ""},
+		{"1000:0", user{1000, 0, nil, "/home/app"}, ""},
+		{"app:short", user{1000, 3000, nil, "/home/app"}, ""},
+		{"99", user{99, 0, nil, ""}, ""},
+		{"99:98", user{99, 98, nil, ""}, ""},
+		{"4711", user{4711, 0, nil, ""}, ""}, // a number is a number
+		{"last", user{7, 8, nil, "/last"}, ""},
+		{"nobody", user{}, `user "nobody" is not in the image's /etc/passwd`},
+		{"nogroup", user{}, "not in"}, // group "zero" must not become 0
+		{"huge", user{}, "not in"},
+		{"4294967295", user{}, "not in"},
+		{"-1", user{}, "not in"},
+		{"app:nobody", user{}, `group "nobody" is not in the image's /etc/group`},
+		{"app:", user{}, `group "" is not in`},
+	} {
+		got, err := findUser(c.name, []byte(passwdFile), []byte(groupFile))
+		if c.err == "" && (err != nil || !reflect.DeepEqual(got, c.want)) ||
+			c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%q: %+v, %v, want %+v, %q", c.name, got, err, c.want, c.err)
+		}
+	}
+}
+
+// An image that wants the machine's accounts, or render to hang, gets neither.
+func TestLookupUserStaysInside(t *testing.T) {
+	name := "render-test-outside"
+	outside := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(outside, []byte(name+":x:1:1::/:\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{outside, strings.Repeat("../", 30) + outside} {
+		tree := plant(t, "etc/passwd -> "+link)
+		if u, err := lookupUser(tree, name); err == nil {
+			t.Errorf("link to %s: %+v", link, u)
+		}
+	}
+	tree := plant(t, "etc/")
+	if err := syscall.Mkfifo(filepath.Join(tree.dir.Name(), "etc/passwd"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lookupUser(tree, "root"); err == nil || !strings.Contains(err.Error(), "no regular file") {
+		t.Errorf("a pipe as /etc/passwd: %v", err)
+	}
+	if u, err := lookupUser(plant(t), "5:6"); err != nil || u.UID != 5 || u.GID != 6 {
+		t.Errorf("no /etc/passwd: %+v, %v", u, err)
+	}
+}
+
+func FuzzFindUser(f *testing.F) {
+	for _, name := range []string{"", "app", "1000", "app:extra", "nogroup", ":", "root:0"} {
+		f.Add(name, []byte(passwdFile), []byte(groupFile))
+	}
+	f.Fuzz(func(t *testing.T, name string, passwd, group []byte) {
+		u, err := findUser(name, passwd, group)
+		if err != nil {
+			return
+		}
+		login, _, _ := strings.Cut(name, ":")
+		if id, isNumber := parseID(login); isNumber && u.UID != id {
+			t.Fatalf("%q: %+v", name, u)
+		}
+		if u.UID == 1<<32-1 || u.GID == 1<<32-1 {
+			t.Fatalf("%q: (uid_t)-1: %+v", name, u)
+		}
+		if strings.ContainsAny(u.Home, "\n\x00") {
+			t.Fatalf("%q: home %q", name, u.Home)
+		}
+	})
+}
