@@ -61,6 +61,10 @@ func insidePull(ctx context.Context, runs int) error {
 		return func() error {
 			disk := fmt.Sprintf("/disk/%d", n)
 			n++
+			// --root is the root of everything: of the registry's description, too.
+			if out, err := exec.Command("sh", "-c", `mkdir -p "$1/etc" && cp -R /etc/containers "$1/etc/"`, "sh", disk).CombinedOutput(); err != nil {
+				return fmt.Errorf("prepare %s: %w: %s", disk, err, out)
+			}
 			words := strings.Fields(strings.ReplaceAll(command, "DISK", disk))
 			cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 			out, err := cmd.CombinedOutput()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # An image baked into the OS runs with a store that cannot be written, or is not there; what is missing fails clearly.
 registry
+mkdir -p /tmp/os/etc
+cp -R /etc/containers /tmp/os/etc/
 syscontainer --root /tmp/os pull 127.0.0.1:5000/base:1
 mkdir -p /usr/lib/syscontainer
 cp -a /tmp/os/var/lib/syscontainer/. /usr/lib/syscontainer/
