@@ -115,7 +115,7 @@ func likeImage(t *tree, over *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	defer from.Close()
+	defer unix.Close(from)
 	to, err := over.Open(relative)
 	if err != nil {
 		return err
@@ -135,9 +135,9 @@ func likeImage(t *tree, over *os.Root, name string) error {
 
 // copyAttributes copies extended attributes as far as the file system of /run
 // takes them: access control lists and labels, rarely anything.
-func copyAttributes(from, to *os.File) {
+func copyAttributes(from int, to *os.File) {
 	names := make([]byte, 4096)
-	n, err := unix.Flistxattr(int(from.Fd()), names)
+	n, err := unix.Flistxattr(from, names)
 	if err != nil || n == 0 {
 		return
 	}
@@ -146,7 +146,7 @@ func copyAttributes(from, to *os.File) {
 		if strings.HasPrefix(name, "trusted.overlay.") || strings.HasPrefix(name, "user.overlay.") {
 			continue // would be orders to overlayfs
 		}
-		if n, err := unix.Fgetxattr(int(from.Fd()), name, value); err == nil {
+		if n, err := unix.Fgetxattr(from, name, value); err == nil {
 			unix.Fsetxattr(int(to.Fd()), name, value[:n], 0)
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strings"
@@ -13,8 +12,12 @@ import (
 
 // tree looks at an image's root file system as a process confined to it would:
 // absolute links and ".." lead nowhere else. It never changes anything.
+//
+// Its descriptors are bare numbers: os.File would ask the kernel three more
+// questions for each, and this is on the way of every start.
 type tree struct {
-	dir *os.File
+	root int
+	name string
 }
 
 func openTree(rootfs string) (*tree, error) {
@@ -22,25 +25,25 @@ func openTree(rootfs string) (*tree, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: rootfs, Err: err}
 	}
-	return &tree{os.NewFile(uintptr(fd), rootfs)}, nil
+	return &tree{fd, rootfs}, nil
 }
 
-func (t *tree) close() { t.dir.Close() }
+func (t *tree) close() { unix.Close(t.root) }
 
 // open follows links, but none out of the tree and none of /proc's magic ones.
-func (t *tree) open(name string, flags uint64) (*os.File, error) {
+func (t *tree) open(name string, flags uint64) (int, error) {
 	return t.openat2(name, flags, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
 }
 
-func (t *tree) openat2(name string, flags, resolve uint64) (*os.File, error) {
+func (t *tree) openat2(name string, flags, resolve uint64) (int, error) {
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
 	for {
-		fd, err := unix.Openat2(int(t.dir.Fd()), name, &how)
+		fd, err := unix.Openat2(t.root, name, &how)
 		switch {
 		case err == nil:
-			return os.NewFile(uintptr(fd), name), nil
+			return fd, nil
 		case err != unix.EINTR && err != unix.EAGAIN: // EAGAIN: a rename elsewhere raced with ".."
-			return nil, &os.PathError{Op: "open", Path: name + " in the image", Err: err}
+			return -1, &os.PathError{Op: "open", Path: name + " in the image", Err: err}
 		}
 	}
 }
@@ -48,52 +51,69 @@ func (t *tree) openat2(name string, flags, resolve uint64) (*os.File, error) {
 // readFile returns at most limit bytes of a regular file; anything else, such as
 // a pipe that would block, is an error. Longer files are refused, not cut.
 func (t *tree) readFile(name string, limit int64) ([]byte, error) {
-	f, err := t.open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	fd, err := t.open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil {
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
-	} else if !info.Mode().IsRegular() || info.Size() > limit {
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > limit {
 		return nil, fmt.Errorf("%s in the image is no regular file of at most %d bytes", name, limit)
 	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	data := make([]byte, st.Size)
+	for read := 0; read < len(data); {
+		n, err := unix.Read(fd, data[read:])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, &os.PathError{Op: "read", Path: name + " in the image", Err: err}
+		case n == 0:
+			return data[:read], nil
+		default:
+			read += n
+		}
+	}
+	return data, nil
 }
 
 // directory tells the mode bits of a directory (07777) and whether anything is in
 // it. No such directory is ok == false.
 func (t *tree) directory(name string) (mode uint32, empty, ok bool) {
-	f, err := t.open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOATIME)
+	fd, err := t.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return 0, true, false
 	}
-	defer f.Close()
+	defer unix.Close(fd)
 	var st unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &st) != nil {
+	if unix.Fstat(fd, &st) != nil {
 		return 0, true, false
 	}
-	names, _ := f.Readdirnames(1)
+	buffer := make([]byte, 1024) // holds "." and ".." and one more of any length
+	n, _ := unix.Getdents(fd, buffer)
+	_, _, names := unix.ParseDirent(buffer[:max(n, 0)], 1, nil)
 	return st.Mode & 0o7777, len(names) == 0, true
 }
 
-// lstat looks at a path that has no links on its way.
+// lstat looks at a path that has no links on its way; with one there it fails.
 func (t *tree) lstat(name string) (st unix.Stat_t, link string, err error) {
 	relative := strings.TrimPrefix(name, "/")
 	if relative == "" {
 		relative = "."
 	}
-	f, err := t.openat2(relative, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_MAGICLINKS)
+	fd, err := t.openat2(relative, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return st, "", err
 	}
-	defer f.Close()
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	defer unix.Close(fd)
+	if err := unix.Fstat(fd, &st); err != nil {
 		return st, "", err
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		buffer := make([]byte, unix.PathMax)
-		n, err := unix.Readlinkat(int(f.Fd()), "", buffer)
+		n, err := unix.Readlinkat(fd, "", buffer)
 		if err != nil {
 			return st, "", err
 		}
@@ -114,6 +134,17 @@ type place struct {
 // stay inside, what is missing is taken as text. It stops at the first mount of
 // covers (resolved paths) on its way.
 func (t *tree) resolve(name string, covers map[string]bool) (place, error) {
+	// Mostly it is just there, or just below a mount.
+	name = path.Join("/", name)
+	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '/') {
+		if covers[name[:end]] {
+			return place{path: name[:end], covered: true}, nil
+		}
+	}
+	if st, link, err := t.lstat(name); err == nil && link == "" {
+		return place{path: name, exists: true, dir: st.Mode&unix.S_IFMT == unix.S_IFDIR}, nil
+	}
+
 	const maxLinks = 255
 	at := place{path: "/", exists: true, dir: true}
 	todo := strings.Split(name, "/")

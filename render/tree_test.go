@@ -118,15 +118,15 @@ func TestMissingTargets(t *testing.T) {
 func TestMakeTargets(t *testing.T) {
 	tree := plant(t, "etc/", "opt/")
 	for path, mode := range map[string]os.FileMode{"/": 0o711, "/etc": 0o750, "/opt": 0o777 | os.ModeSticky} {
-		name := filepath.Join(tree.dir.Name(), path)
+		name := filepath.Join(tree.name, path)
 		if err := os.Chmod(name, mode); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if os.Getuid() == 0 {
-		os.Chown(filepath.Join(tree.dir.Name(), "opt"), 12, 34)
+		os.Chown(filepath.Join(tree.name, "opt"), 12, 34)
 	}
-	before := listing(t, tree.dir.Name())
+	before := listing(t, tree.name)
 	over := filepath.Join(t.TempDir(), "targets")
 	missing := []target{{"/etc/x/file", true}, {"/opt/y", false}, {"/opt/y/z", false}, {"/new", false}}
 	if err := makeTargets(tree, over, missing); err != nil {
@@ -146,7 +146,7 @@ func TestMakeTargets(t *testing.T) {
 			t.Errorf("%s: owner %d:%d", path, st.Uid, st.Gid)
 		}
 	}
-	if after := listing(t, tree.dir.Name()); after != before {
+	if after := listing(t, tree.name); after != before {
 		t.Errorf("the image changed:\n%s\n%s", before, after)
 	}
 }
@@ -240,7 +240,7 @@ func TestLookupUserStaysInside(t *testing.T) {
 		}
 	}
 	tree := plant(t, "etc/")
-	if err := syscall.Mkfifo(filepath.Join(tree.dir.Name(), "etc/passwd"), 0o644); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(tree.name, "etc/passwd"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := lookupUser(tree, "root"); err == nil || !strings.Contains(err.Error(), "no regular file") {
