@@ -13,6 +13,7 @@ package e2e
 import (
 	_ "embed"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,23 +32,50 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	// The group ends, and the fixture goes, when all of them have.
-	t.Run("on", func(t *testing.T) {
-		for _, path := range scripts {
-			t.Run(strings.TrimSuffix(filepath.Base(path), ".sh"), func(t *testing.T) {
-				t.Parallel()
-				script, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				runScript(t, f, string(script))
-			})
-		}
-	})
+	roots := map[string]string{"this": "/"}
+	if host.Long() {
+		roots["debian-13"] = debian(t, "trixie")
+	}
+	for name, root := range roots {
+		// A group ends when all its scripts have: the fixture stays until then.
+		t.Run(name, func(t *testing.T) {
+			for _, path := range scripts {
+				t.Run(strings.TrimSuffix(filepath.Base(path), ".sh"), func(t *testing.T) {
+					t.Parallel()
+					script, err := os.ReadFile(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					runScript(t, f, root, string(script))
+				})
+			}
+		})
+	}
 }
 
-func runScript(t *testing.T, f fixture, script string) {
+// debian is the root of another release, made once and kept in the cache.
+func debian(t *testing.T, release string) string {
+	t.Helper()
+	host.Need(t, "debootstrap")
+	root := filepath.Join(host.Cache(), release)
+	if _, err := os.Stat(root); err == nil {
+		return root
+	}
+	packages := "--include=systemd,systemd-sysv,dbus,runc,crun,ostree,skopeo,strace,iproute2"
+	out, err := exec.CommandContext(t.Context(), "debootstrap", "--variant=minbase", packages, release, root+".part").CombinedOutput()
+	if err == nil {
+		err = os.Rename(root+".part", root)
+	}
+	if err != nil {
+		os.RemoveAll(root + ".part")
+		t.Fatalf("debootstrap %s: %v: %s", release, err, out)
+	}
+	return root
+}
+
+func runScript(t *testing.T, f fixture, root, script string) {
 	o := host.Options{
+		Root:   root,
 		Script: prelude + script,
 		Binds:  map[string]string{"/srv/registry": f.storage, "/srv/oci": f.layout},
 		Files:  f.files(),

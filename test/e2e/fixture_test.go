@@ -114,7 +114,7 @@ func makeFixture(t *testing.T) fixture {
 	// A registry whose disk rots: the manifest is right, the blob is not.
 	for _, damage := range []string{"flipped", "short"} {
 		d := put("rot-"+damage, image.Image{Layers: []image.Layer{{Entries: []image.Entry{
-			image.File("rot", 0o644, strings.Repeat(damage+"\n", 4000))}, Compression: image.None}}, Config: shell})
+			image.File("rot", 0o644, strings.Repeat(damage+"\n", 4000))}}}, Config: shell})
 		must(r.Push("oci:"+f.layout+":rot-"+damage, damage+":1"))
 		layer := layerOf(t, l, d)
 		blob := image.BlobPath(f.storage, layer)
