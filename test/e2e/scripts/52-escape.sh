@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A layer that tries to leave its root is refused or contained: the host has no new file, lost none, and none changed.
 echo precious >/srv/victim
-files() { find / -xdev -maxdepth 1 -printf '%p %i\n'; find /srv /etc /root /opt /tmp -xdev ! -path /tmp/out -printf '%p %i %s %T@ %n\n' | sort; }
+files() { find / /srv /root /opt /tmp -xdev -maxdepth 1 ! -path '/tmp/*' ! -path / -printf '%p %i\n'; find /etc -xdev -printf '%p %i %s %T@ %n\n' | sort; }
 before=$(files)
 n=0
 for tag in $(sed 's/"org.opencontainers.image.ref.name":"/\n&/g' /srv/oci/index.json | sed -n 's/.*ref.name":"\(escape-[^"]*\)".*/\1/p'); do
