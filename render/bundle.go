@@ -42,16 +42,20 @@ func (b bundle) create() error {
 
 // write puts the documents there, config.json last.
 func (b bundle) write(plan rootPlan, config *rspec.Spec) error {
+	planData, err := json.Marshal(plan)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", b.file("root.json"), err)
+	}
+	configData, err := encodeSpec(config)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", b.file("config.json"), err)
+	}
 	for _, document := range []struct {
-		name  string
-		value any
-	}{{"root.json", plan}, {"config.json", config}} {
-		data, err := json.Marshal(document.value)
-		if err != nil {
-			return fmt.Errorf("write %s: %w", b.file(document.name), err)
-		}
+		name string
+		data []byte
+	}{{"root.json", planData}, {"config.json", configData}} {
 		temporary := b.file("." + document.name)
-		if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
+		if err := os.WriteFile(temporary, append(document.data, '\n'), 0o600); err != nil {
 			return err
 		}
 		if err := os.Rename(temporary, b.file(document.name)); err != nil {

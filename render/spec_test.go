@@ -87,6 +87,7 @@ func TestSpecGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkSane(t, s)
+			checkEncoding(t, s)
 			if name != "plain" {
 				s.Linux.Seccomp = nil // long, and seccomp_test.go's business
 			}
@@ -144,6 +145,34 @@ func checkSane(t *testing.T, s *rspec.Spec) {
 	if !strings.HasPrefix(s.Linux.CgroupsPath, "/") {
 		t.Errorf("cgroupsPath %q is relative: runtimes disagree on its meaning", s.Linux.CgroupsPath)
 	}
+}
+
+// checkEncoding: the quick way to JSON loses nothing.
+func checkEncoding(t *testing.T, s *rspec.Spec) {
+	t.Helper()
+	var values [2]any
+	for i, encode := range []func() ([]byte, error){func() ([]byte, error) { return encodeSpec(s) }, func() ([]byte, error) { return json.Marshal(s) }} {
+		data, err := encode()
+		if err == nil {
+			err = json.Unmarshal(data, &values[i])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !reflect.DeepEqual(values[0], values[1]) {
+		t.Errorf("%v\nis not\n%v", values[0], values[1])
+	}
+}
+
+func TestEncodeWhatIsNotOurs(t *testing.T) {
+	s := defaultSpec()
+	s.Hooks = &rspec.Hooks{Poststop: []rspec.Hook{{Path: "/bin/true"}}}
+	checkEncoding(t, s)
+	s = defaultSpec()
+	s.Linux.Resources.Pids = &rspec.LinuxPids{}
+	checkEncoding(t, s)
+	checkEncoding(t, &rspec.Spec{})
 }
 
 func TestCommand(t *testing.T) {
