@@ -104,6 +104,9 @@ func removeState(o options, runtime, unit string) error {
 			output, err = runtimeCommand(file, o.root, "delete", "--force", id).CombinedOutput()
 		}
 		if _, gone := os.Lstat(dir); gone == nil {
+			if pid, ok := livingContainer(dir); ok {
+				return fmt.Errorf("process %d of an earlier start cannot be ended: %s delete: %w: %s", pid, kind, err, bytes.TrimSpace(output))
+			}
 			// Half-written state, or its runtime is not installed any more.
 			warn(o.name, "%s delete: %v: %s, removing %s", kind, err, bytes.TrimSpace(output), dir)
 			if err := os.RemoveAll(dir); err != nil {
