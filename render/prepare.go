@@ -117,6 +117,7 @@ func lookAround(o options, c *units.Container, image *imageConfig, t *tree) (hos
 		Name:         o.name,
 		Arch:         machine,
 		NotifySocket: notifySocket(),
+		Watchdog:     os.Getenv("WATCHDOG_USEC"),
 		ResolvConf:   realFile("/etc/resolv.conf"),
 		Hosts:        realFile("/etc/hosts"),
 		Capabilities: boundingSet(),

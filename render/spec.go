@@ -27,6 +27,7 @@ type host struct {
 	Capabilities uint64            // bits of those this service may hand on
 	Arch         string            // GOARCH
 	NotifySocket string            // systemd's socket for READY=1 and the like
+	Watchdog     string            // $WATCHDOG_USEC of the unit, \"\" if there is none
 	ResolvConf   string            // real path of the machine's /etc/resolv.conf, "" if there is none
 	Hosts        string            // the same of /etc/hosts
 	User         user              // whom User= or the image names
@@ -92,6 +93,9 @@ func spec(c *units.Container, image *imageConfig, h host) (*rspec.Spec, error) {
 	g.AddMultipleProcessEnv(c.Environment)
 	if c.Notify {
 		g.AddProcessEnv("NOTIFY_SOCKET", notifySocketPath)
+		if h.Watchdog != "" {
+			g.AddProcessEnv("WATCHDOG_USEC", h.Watchdog) // sd_watchdog_enabled(3)
+		}
 	}
 	g.Config.Process.Capabilities = caps
 	g.Config.Linux.Seccomp = seccompFilter(h.Arch, caps.Bounding)

@@ -66,7 +66,7 @@ func readCase(t testing.TB, name string) (*units.Container, *imageConfig) {
 func someHost(name string) host {
 	return host{
 		Name: name, Rootfs: "/run/syscontainer/" + name + "/rootfs", Cgroup: "/system.slice/" + name + ".service",
-		HostName: "machine.example", Capabilities: 1<<41 - 1, Arch: "amd64", NotifySocket: "/run/systemd/notify",
+		HostName: "machine.example", Capabilities: 1<<41 - 1, Arch: "amd64", NotifySocket: "/run/systemd/notify", Watchdog: "30000000",
 		ResolvConf: "/run/systemd/resolve/stub-resolv.conf", Hosts: "/etc/hosts",
 		User:    user{UID: 1000, GID: 1001, Groups: []uint32{2000, 2001}, Home: "/home/app"},
 		Sources: map[string]source{"/usr/share": {Dir: true}, "/usr/bin": {Dir: true}, "/usr/lib": {Dir: true}, "/dev/zero": {Device: "c", Major: 1, Minor: 5}},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +25,9 @@ const barrierTimeout = 10 * time.Second
 // stdout and stderr of the unit become the payload's. On error no container and
 // no runtime state is left.
 func start(o options) error {
+	if notifySocket() == "" {
+		return errors.New("--start must be run by systemd, from a service with Type=notify")
+	}
 	file, err := findRuntime(o.runtime)
 	if err != nil {
 		return err
