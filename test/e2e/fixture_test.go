@@ -39,11 +39,22 @@ func (f fixture) files() map[string]string {
 		"/etc/systemd/system/registry.service":        unit,
 		"/etc/systemd/system/secure.service":          unit,
 		"/etc/containers/policy.json":                 `{"default":[{"type":"insecureAcceptAnything"}]}` + "\n",
-		"/etc/containers/registries.conf":             "[[registry]]\nlocation = \"127.0.0.1:5000\"\ninsecure = true\n",
+		"/etc/containers/registries.conf":             registries,
 		"/etc/systemd/journald.conf.d/test.conf":      "[Journal]\nRateLimitIntervalSec=0\n",
 		"/etc/systemd/system.conf.d/test-limits.conf": "[Manager]\nDefaultTimeoutStartSec=60\n",
 	}
 }
+
+// registries.conf: plain http for the registry here, which also stands in for one on the internet.
+const registries = `[[registry]]
+location = "127.0.0.1:5000"
+insecure = true
+
+[[registry]]
+prefix = "quay.io/coreos"
+location = "127.0.0.1:5000/coreos"
+insecure = true
+`
 
 func makeFixture(t *testing.T) fixture {
 	t.Helper()
@@ -86,6 +97,9 @@ func makeFixture(t *testing.T) fixture {
 		image.Image{Layers: []image.Layer{base, file("foreign")}, Config: shell, Architecture: foreign()},
 		image.Image{Layers: []image.Layer{base, file("native")}, Config: shell})
 	must(err)
+	hello, err := image.Hello(host.Part("busybox"))
+	must(err)
+	put("hello", hello)
 	put("etcd", image.Image{Layers: etcd(t), Config: image.Config{Env: []string{"PATH=/usr/local/bin"}}})
 
 	// Wrong on purpose.
@@ -106,10 +120,11 @@ func makeFixture(t *testing.T) fixture {
 	r, err := image.Serve(host.Part("docker-registry"), f.storage)
 	must(err)
 	defer r.Close()
-	for _, tag := range []string{"base", "sibling", "many", "other", "multi", "etcd"} {
+	for _, tag := range []string{"base", "sibling", "many", "other", "multi", "etcd", "hello"} {
 		must(r.Push("oci:"+f.layout+":"+tag, tag+":1"))
 	}
 	must(r.Push("oci:"+f.layout+":base", "docker:1", "--format=v2s2"))
+	must(r.Push("oci:"+f.layout+":etcd", "coreos/etcd:v3.5.15"))
 
 	// A registry whose disk rots: the manifest is right, the blob is not.
 	for _, damage := range []string{"flipped", "short"} {

@@ -20,15 +20,6 @@ import (
 //go:embed session.sh
 var session string
 
-// program is what the image runs; it ends at once on SIGTERM, which a process 1 has to ask for.
-const program = `#!/bin/sh
-trap 'echo "hello: bye"; exit 0' TERM
-echo "$GREETING" >/srv/www/index.html
-echo "hello: process $$ listens on port 8080 as $(id -un)"
-httpd -f -p 8080 -h /srv/www &
-wait
-`
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -79,15 +70,11 @@ func push(layout, storage string) error {
 	if err != nil {
 		return err
 	}
-	busybox, err := image.Busybox(host.Part("busybox"))
+	img, err := image.Hello(host.Part("busybox"))
 	if err != nil {
 		return err
 	}
-	own := []image.Entry{image.Dir("srv/www", 0o755), image.File("bin/hello", 0o755, program)}
-	if _, err := l.Put("hello", image.Image{
-		Layers: []image.Layer{{Entries: busybox}, {Entries: own}},
-		Config: image.Config{Cmd: []string{"/bin/hello"}, Env: []string{"PATH=/bin"}},
-	}); err != nil {
+	if _, err := l.Put("hello", img); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(storage, 0o755); err != nil {

@@ -1,22 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Drop a file, reload, start: etcd answers. A restart keeps the data, stop stops.
 registry
-container etcd <<'END'
-[Unit]
-Description=etcd key-value store
-
-[Container]
-Image=127.0.0.1:5000/etcd:1
-Exec=/usr/local/bin/etcd --data-dir=/var/lib/etcd
-Volume=/var/lib/etcd:/var/lib/etcd
-Notify=yes
-
-[Service]
-Restart=on-failure
-
-[Install]
-WantedBy=multi-user.target
-END
+mkdir -p /etc/containers/systemd
+cp /usr/share/doc/syscontainer/examples/etcd.syscontainer /etc/containers/systemd/
+systemctl daemon-reload
 test ! -e /var/lib/etcd
 systemctl start etcd
 test "$(show etcd ActiveState)" = active
