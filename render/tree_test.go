@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // plant makes files below a new directory: "name/" is a directory, "name -> to" a
@@ -269,6 +270,39 @@ func FuzzFindUser(f *testing.F) {
 		}
 		if strings.ContainsAny(u.Home, "\n\x00") {
 			t.Fatalf("%q: home %q", name, u.Home)
+		}
+	})
+}
+
+// FuzzResolve: where a link of the image leads, the kernel agrees (openat2(2),
+// RESOLVE_IN_ROOT).
+func FuzzResolve(f *testing.F) {
+	for _, link := range []string{"etc", "/etc/../etc/hosts", "../../../../etc", "a", "l/l", "etc/hosts/..", "no/../etc", "//etc/.", "self", "up/hosts", "etc/hosts/"} {
+		f.Add(link)
+	}
+	tree := plant(f, "etc/hosts", "a/b/c/", "up -> a/../etc", "self -> .", "loop -> loop")
+	f.Fuzz(func(t *testing.T, link string) {
+		name := filepath.Join(tree.name, "l")
+		os.Remove(name)
+		if os.Symlink(link, name) != nil {
+			return
+		}
+		got, err := tree.resolve("/l", nil)
+		if err != nil {
+			return
+		}
+		fd, kernel := tree.open("/l", unix.O_PATH)
+		if kernel != nil {
+			return // what is missing is text to us, an error to the kernel
+		}
+		defer unix.Close(fd)
+		var want unix.Stat_t
+		if err := unix.Fstat(fd, &want); err != nil {
+			t.Fatal(err)
+		}
+		st, _, err := tree.lstat(got.path)
+		if err != nil || !got.exists || st.Ino != want.Ino || st.Dev != want.Dev || got.dir != (want.Mode&unix.S_IFMT == unix.S_IFDIR) {
+			t.Fatalf("%q leads to %+v, %v; to inode %d by the kernel", link, got, err, want.Ino)
 		}
 	})
 }
