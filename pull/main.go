@@ -102,14 +102,21 @@ See syscontainer(1) and syscontainer.unit(5).
 func newFlags(name string, help func(io.Writer)) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.Usage = func() { help(os.Stdout) }
+	flags.Usage = func() {}
+	flags.BoolFunc("h", "", func(string) error { help(os.Stdout); return flag.ErrHelp })
+	flags.BoolFunc("help", "", func(string) error { help(os.Stdout); return flag.ErrHelp })
 	return flags
 }
 
 func parse(flags *flag.FlagSet, args []string) error {
 	err := flags.Parse(args)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), flag.ErrHelp.Error()): // flag does not wrap what a function returns
+		return flag.ErrHelp
 	}
-	return usagef("%s, see %s --help", strings.Replace(err.Error(), "flag provided but not defined: -", "unknown option --", 1), flags.Name())
+	message := strings.Replace(err.Error(), "flag provided but not defined: -", "unknown option --", 1)
+	message = strings.Replace(message, "flag needs an argument: -", "no value for option --", 1)
+	return usagef("%s, see %s --help", message, flags.Name())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,10 @@ func runPull(ctx context.Context, root string, args []string) error {
 		image, err := f.fetch(ctx, reference)
 		progress.done()
 		if err != nil {
-			return fmt.Errorf("pull %w", err)
+			if ctx.Err() != nil {
+				err = errors.New("interrupted")
+			}
+			return fmt.Errorf("pull %s: %w", reference, err)
 		}
 		fmt.Printf("sha256:%s\n", image.Digest)
 	}

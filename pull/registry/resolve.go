@@ -54,7 +54,7 @@ func (s *Source) Resolve(ctx context.Context) (*Image, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name, err)
+		return nil, err
 	}
 	return resolved, nil
 }

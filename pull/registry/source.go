@@ -13,7 +13,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -43,10 +42,9 @@ type Options struct {
 // Source is an opened reference. It is not safe for concurrent use, except
 // that Layer may be called from several goroutines.
 type Source struct {
-	name string // as the caller wrote it, for messages
-	ref  types.ImageReference
-	sys  *types.SystemContext
-	src  types.ImageSource
+	ref types.ImageReference
+	sys *types.SystemContext
+	src types.ImageSource
 
 	serial sync.Mutex // GetBlob of transports that are not thread-safe
 }
@@ -57,9 +55,9 @@ type Source struct {
 func Open(ctx context.Context, reference string, options Options) (*Source, error) {
 	ref, err := parse(reference)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", reference, err)
+		return nil, err
 	}
-	s := &Source{name: reference, ref: ref, sys: systemContext(options)}
+	s := &Source{ref: ref, sys: systemContext(options)}
 	if err := s.authenticate(options); err != nil {
 		return nil, err
 	}
@@ -68,7 +66,7 @@ func Open(ctx context.Context, reference string, options Options) (*Source, erro
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reach %s: %w", reference, err)
+		return nil, err
 	}
 	return s, nil
 }
