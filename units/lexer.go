@@ -1,0 +1,176 @@
+package units
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Line is one assignment of a unit file.
+type Line struct {
+	Section string // without the brackets
+	Key     string
+	Value   string // one logical line, blanks at both ends gone; quotes and specifiers as written
+	File    string
+	Line    int // the first physical line, from 1
+}
+
+const (
+	white = " \t\r\n" // all that systemd takes for white space
+
+	longestLine    = 1<<20 - 1 // bytes of a physical line
+	longestLogical = 1 << 20   // bytes of the joined lines before the last is done
+)
+
+// lex reads the text of a unit file by the rules of systemd.syntax(7), as systemd
+// 252 and 257 apply them, to the last corner: what a line means must not depend on
+// whether it is ours or passed on to systemd.
+//
+// Lines that systemd skips with a warning are warnings. Where systemd refuses the
+// file, lex returns no lines but the reason.
+func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) {
+	p := physicalLines{text: text}
+	var (
+		logical   logicalLines
+		pending   []byte // joined lines that end in a backslash
+		joining   bool
+		first     int // number of the line that began what is pending
+		markFound bool
+	)
+	logical.file = file
+	for {
+		s, ok := p.next()
+		if !ok {
+			break
+		}
+		if len(s) > longestLine {
+			return nil, nil, &Problem{File: file, Line: p.number, Msg: "the line is longer than 1 MiB"}
+		}
+		if t := strings.TrimLeft(s, white); t != "" && (t[0] == '#' || t[0] == ';') {
+			continue // in the middle of joined lines too
+		}
+		if !markFound && strings.HasPrefix(s, "\ufeff") {
+			s, markFound = s[len("\ufeff"):], true
+		}
+		if !joining {
+			first = p.number
+		}
+		if len(pending)+len(s) > longestLogical {
+			return nil, nil, &Problem{File: file, Line: first, Msg: "the joined lines are longer than 1 MiB"}
+		}
+		if oddBackslashes(s) {
+			pending, joining = append(append(pending, s[:len(s)-1]...), ' '), true
+			continue
+		}
+		if joining {
+			s = string(append(pending, s...))
+			pending, joining = pending[:0], false
+		}
+		if refused = logical.add(s, first); refused != nil {
+			return nil, nil, refused
+		}
+	}
+	if joining {
+		if refused = logical.add(string(pending), first); refused != nil {
+			return nil, nil, refused
+		}
+	}
+	return logical.lines, logical.warnings, nil
+}
+
+// oddBackslashes tells whether a line goes on in the next. What is pending ends in
+// a blank, so only the line itself counts.
+func oddBackslashes(s string) bool {
+	n := 0
+	for n < len(s) && s[len(s)-1-n] == '\\' {
+		n++
+	}
+	return n%2 == 1
+}
+
+// physicalLines cuts a text at LF, CR and NUL. Different terminators side by side
+// are one line end, as long as none repeats and NUL is the last.
+type physicalLines struct {
+	text   string
+	number int // of the line returned last
+}
+
+func (p *physicalLines) next() (string, bool) {
+	if p.text == "" {
+		return "", false
+	}
+	p.number++
+	end := strings.IndexAny(p.text, "\n\r\x00")
+	if end < 0 {
+		s := p.text
+		p.text = ""
+		return s, true
+	}
+	s := p.text[:end]
+	var seen [256]bool
+	i := end
+	for i < len(p.text) {
+		b := p.text[i]
+		if b != '\n' && b != '\r' && b != 0 || seen[b] || seen[0] {
+			break
+		}
+		seen[b] = true
+		i++
+	}
+	p.text = p.text[i:]
+	return s, true
+}
+
+// logicalLines collects assignments and the section they stand in.
+type logicalLines struct {
+	file     string
+	section  string
+	inside   bool // a section header was seen
+	lines    []Line
+	warnings Problems
+}
+
+func (l *logicalLines) add(s string, number int) (refused *Problem) {
+	s = strings.Trim(s, white)
+	if s == "" {
+		return nil
+	}
+	if !utf8.ValidString(s) {
+		return &Problem{File: l.file, Line: number, Msg: "not valid UTF-8"}
+	}
+	if s[0] == '[' {
+		name := s[1:]
+		if !strings.HasSuffix(name, "]") {
+			return &Problem{File: l.file, Line: number, Msg: "section header " + quote(s) + " has no ] at its end"}
+		}
+		name = name[:len(name)-1]
+		if strings.ContainsAny(name, `"'\`) || hasControl(name) {
+			return &Problem{File: l.file, Line: number, Msg: "section header " + quote(s) + " has a quote, a backslash or a control character in it"}
+		}
+		l.section, l.inside = name, true
+		return nil
+	}
+	if !l.inside {
+		l.warn(number, "assignment outside of a section, ignoring", "begin with [Unit] or [Container]")
+		return nil
+	}
+	key, value, found := strings.Cut(s, "=")
+	if !found {
+		l.warn(number, quote(s)+" has no =, ignoring", "a line goes on in the next only after a backslash at its end")
+		return nil
+	}
+	if key = strings.Trim(key, white); key == "" {
+		l.warn(number, quote(s)+" has no key before the =, ignoring", "")
+		return nil
+	}
+	l.lines = append(l.lines, Line{l.section, key, strings.Trim(value, white), l.file, number})
+	return nil
+}
+
+func (l *logicalLines) warn(number int, msg, hint string) {
+	l.warnings = append(l.warnings, &Problem{l.file, number, msg, hint})
+}
+
+// hasControl finds the bytes below 0x20 and 0x7F.
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
+}

@@ -1,0 +1,224 @@
+package units
+
+import "strings"
+
+const (
+	unitSuffix = ".syscontainer"
+
+	longestName = 255 // bytes of a unit's name with its suffix (UNIT_NAME_MAX)
+)
+
+// Name is a unit's name without suffix, taken apart as systemd.unit(5) does.
+type Name struct {
+	Full     string // "web@blue"
+	Prefix   string // "web"
+	Instance string // "blue"; "" if there is none
+	Template bool   // "web@"
+}
+
+// ParseName takes a name without suffix apart. What is not a name that systemd
+// allows is an error, so that no name leads out of a directory.
+func ParseName(s string) (Name, error) {
+	if s == "" || s[0] == '@' {
+		return Name{}, wrong("", quote(s), " is no unit name: nothing stands before the ", map[bool]string{true: "suffix", false: "@"}[s == ""])
+	}
+	if len(s)+len(".service") > longestName {
+		return Name{}, wrong("", "the name is longer than systemd allows")
+	}
+	if s[0] == '-' || s == "." || s == ".." {
+		return Name{}, wrong("", quote(s), " cannot be the name of a container")
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return !isNameRune(r) }); i >= 0 {
+		return Name{}, wrong("letters, digits and :-_.\\@ may stand in the name of a unit",
+			quote(s), " is no unit name")
+	}
+	n := Name{Full: s, Prefix: s}
+	if prefix, instance, ok := strings.Cut(s, "@"); ok {
+		n.Prefix, n.Instance, n.Template = prefix, instance, instance == ""
+	}
+	return n, nil
+}
+
+func isNameRune(r rune) bool {
+	return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(`:-_.\@`, r)
+}
+
+// IsUnitName tells whether s is the name of a unit with a suffix that systemd knows.
+func IsUnitName(s string) bool {
+	i := strings.LastIndexByte(s, '.')
+	if i <= 0 || len(s) > longestName || s[0] == '@' || strings.ContainsFunc(s, func(r rune) bool { return !isNameRune(r) }) {
+		return false
+	}
+	switch s[i+1:] {
+	case "service", "socket", "target", "timer", "path", "mount", "automount", "swap", "slice", "scope", "device":
+		return true
+	}
+	return false
+}
+
+// Service is the name of the generated service.
+func (n Name) Service() string { return n.Full + ".service" }
+
+// With is the name with a suffix to its prefix: "web@blue" with "-tmpfiles" is
+// "web-tmpfiles@blue".
+func (n Name) With(suffix string) string {
+	return n.Prefix + suffix + strings.TrimPrefix(n.Full, n.Prefix)
+}
+
+const (
+	// NameSpecifiers are those that come of the unit's name alone.
+	NameSpecifiers = instanceSpecifiers + "pPjJ"
+	// AllSpecifiers are all that may stand in [Container].
+	AllSpecifiers = "%" + NameSpecifiers + "tSCLEDTVhugUG"
+
+	instanceSpecifiers = "nNiIf" // in a template, not known before the start
+)
+
+// expand replaces the specifiers of systemd.unit(5) that never change on a machine:
+// those of the name and the directories of the system manager. Any other letter or
+// digit after a % is an error.
+func (n Name) expand(s string) (string, error) {
+	if strings.IndexByte(s, '%') < 0 {
+		return s, nil
+	}
+	var b strings.Builder
+	for text, specifier := range specifiers(s) {
+		b.WriteString(text)
+		if specifier == 0 {
+			continue
+		}
+		value, err := n.value(specifier)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(value)
+	}
+	return b.String(), nil
+}
+
+// specifiers yields the text before each specifier and its letter; at the end the
+// letter is 0. A % that begins none is text, as for systemd; %% is the specifier '%'.
+func specifiers(s string) func(yield func(string, byte) bool) {
+	return func(yield func(string, byte) bool) {
+		start := 0
+		for i := 0; i+1 < len(s); i++ {
+			if s[i] != '%' {
+				continue
+			}
+			if c := s[i+1]; c == '%' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+				if !yield(s[start:i], c) {
+					return
+				}
+				i++
+				start = i + 1
+			}
+		}
+		yield(s[start:], 0)
+	}
+}
+
+func (n Name) value(specifier byte) (string, error) {
+	switch specifier {
+	case '%':
+		return "%", nil
+	case 'n':
+		return n.Full + ".service", nil
+	case 'N':
+		return n.Full, nil
+	case 'p':
+		return n.Prefix, nil
+	case 'P':
+		return unescapeName(n.Prefix)
+	case 'i':
+		return n.Instance, nil
+	case 'I':
+		return unescapeName(n.Instance)
+	case 'j':
+		return n.Prefix[strings.LastIndexByte(n.Prefix, '-')+1:], nil
+	case 'J':
+		return unescapeName(n.Prefix[strings.LastIndexByte(n.Prefix, '-')+1:])
+	case 'f':
+		s := n.Instance
+		if s == "" {
+			s = n.Prefix
+		}
+		if s == "-" { // the root directory
+			return "/", nil
+		}
+		s, err := unescapeName(s)
+		return "/" + strings.TrimLeft(s, "/"), err
+	case 't':
+		return "/run", nil
+	case 'S':
+		return "/var/lib", nil
+	case 'C':
+		return "/var/cache", nil
+	case 'L':
+		return "/var/log", nil
+	case 'E':
+		return "/etc", nil
+	case 'D':
+		return "/usr/share", nil
+	case 'T':
+		return "/tmp", nil
+	case 'V':
+		return "/var/tmp", nil
+	case 'h':
+		return "/root", nil
+	case 'u', 'g':
+		return "root", nil
+	case 'U', 'G':
+		return "0", nil
+	}
+	s := "%" + string(rune(specifier))
+	return "", wrong("write %"+s+" for a percent sign and "+s[1:], "specifier ", s, " is not possible here")
+}
+
+// unescapeName undoes systemd-escape(1).
+func unescapeName(s string) (string, error) {
+	if strings.IndexAny(s, `-\`) < 0 {
+		return s, nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '-':
+			b.WriteByte('/')
+		case '\\':
+			escaped, n := unescape(s[i:])
+			if n != 4 || s[i+1] != 'x' {
+				return "", wrong("", quote(s), " is not escaped as systemd-escape(1) does")
+			}
+			b.WriteString(escaped)
+			i += n - 1
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String(), nil
+}
+
+// Rewrite makes of text of a unit file the text of a setting in which systemd
+// replaces specifiers once more. Literal text and the value of each specifier among
+// which go through quote; in a template those that depend on the instance stay. Specifiers that are not among which are literal
+// text, "%%" included.
+func (n Name) Rewrite(s, which string, quote func(string) string) (string, error) {
+	var b strings.Builder
+	for text, specifier := range specifiers(s) {
+		b.WriteString(quote(text))
+		switch {
+		case specifier == 0:
+		case strings.IndexByte(which, specifier) < 0:
+			b.WriteString(quote("%" + string(rune(specifier))))
+		case n.Template && strings.IndexByte(instanceSpecifiers, specifier) >= 0:
+			b.WriteString("%" + string(rune(specifier)))
+		default:
+			value, err := n.value(specifier)
+			if err != nil {
+				return "", err
+			}
+			b.WriteString(quote(value))
+		}
+	}
+	return b.String(), nil
+}

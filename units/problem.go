@@ -1,0 +1,59 @@
+package units
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Problem is one thing wrong with a unit, at the place where a person would mend
+// it. Error gives "FILE:LINE: MSG", and the hint on a second line.
+type Problem struct {
+	File string // as a person would open it; "" if no file is at fault
+	Line int    // the first physical line of the assignment, from 1; 0: the whole file
+	Msg  string // in the words of the file, with its cause
+	Hint string // what to write instead; may be ""
+}
+
+func (p *Problem) Error() string {
+	s := p.Msg
+	if p.Line > 0 {
+		s = p.File + ":" + strconv.Itoa(p.Line) + ": " + s
+	} else if p.File != "" {
+		s = p.File + ": " + s
+	}
+	if p.Hint != "" {
+		s += "\nhint: " + p.Hint
+	}
+	return s
+}
+
+// Problems are all that is wrong with a unit, in the order of its lines.
+type Problems []*Problem
+
+func (p Problems) Error() string {
+	all := make([]string, len(p))
+	for i, one := range p {
+		all[i] = one.Error()
+	}
+	return strings.Join(all, "\n")
+}
+
+// hinted is an error of a value; the line it stands in is added by who knows it.
+type hinted struct{ msg, hint string }
+
+func (e *hinted) Error() string { return e.msg }
+
+// wrong is an error with a hint for the person; hint may be "".
+func wrong(hint string, words ...string) error {
+	return &hinted{strings.Join(words, ""), hint}
+}
+
+// quote shows foreign text on one line: what is not printable is escaped, what is
+// long is cut.
+func quote(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strconv.Quote(strings.ToValidUTF8(s[:most], "")) + "…"
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,121 @@
+// Package units knows what .syscontainer files say. It is the only reader of them:
+// syscontainer-generator loads them at boot, render reads the section [X-Container]
+// that the generator copied from them, and the operator's command checks them.
+//
+// Syntax is systemd's, to the byte; the keys of [Container] are Quadlet's where
+// they mean the same (syscontainer.unit(5)). The package reads files and directories
+// and nothing else: no clock, no network, no user database, no store, so that the
+// same files give the same result at boot and at any reload.
+//
+// Trust: files come from administrators and from packages, but also from programs
+// that make them of foreign data. No value can become another line, another word or
+// another path than its author wrote.
+package units
+
+import (
+	"io"
+	"slices"
+	"strings"
+)
+
+// Unit is one .syscontainer file with its drop-ins.
+type Unit struct {
+	Name     Name
+	Path     string   // of the file, without the root; SourcePath= of the service
+	Sources  []string // Path and the drop-ins in force, in the order of reading
+	Lines    []Line   // of all of them, in this order; none of a file that was refused
+	Private  bool     // one of the files is not readable for everybody
+	Derived  bool     // an instance that exists because of its drop-ins, with the template's file
+	Errors   Problems // of reading; Container finds those of the values
+	Warnings Problems
+}
+
+// sections that mean something; [X-…] are the author's own.
+var sections = [...]string{"Unit", "Container", "Service", "Install"}
+
+// Section is the lines of a section, in order.
+func (u *Unit) Section(name string) []Line {
+	n := 0
+	for i := range u.Lines {
+		if u.Lines[i].Section == name {
+			n++
+		}
+	}
+	lines := make([]Line, 0, n)
+	for i := range u.Lines {
+		if u.Lines[i].Section == name {
+			lines = append(lines, u.Lines[i])
+		}
+	}
+	return lines
+}
+
+// Container reads the section [Container]. It never returns nil; with errors the
+// result is good for nothing but looking for more of them. u.Errors and u.Warnings
+// are not among the results.
+func (u *Unit) Container() (c *Container, errs, warnings Problems) {
+	c, errs, warnings = decode(u.Section("Container"), u.Name)
+	for _, p := range errs {
+		if p.File == "" {
+			p.File = u.Path
+		}
+	}
+	return c, errs, warnings
+}
+
+// checkSections warns of sections nobody will read, once each.
+func (u *Unit) checkSections() {
+	var warned []string
+	last := "" // lines of a section stand together
+	for i := range u.Lines {
+		line := &u.Lines[i]
+		if line.Section == last {
+			continue
+		}
+		last = line.Section
+		if slices.Contains(sections[:], last) || strings.HasPrefix(last, "X-") || last == "Quadlet" || slices.Contains(warned, last) {
+			continue
+		}
+		warned = append(warned, last)
+		p := &Problem{File: line.File, Line: line.Line, Msg: "unknown section " + quote("["+last+"]") + ", ignoring it"}
+		if near := nearest(last, slices.Values(sections[:])); near != "" {
+			p.Hint = "did you mean [" + near + "]?"
+		}
+		u.Warnings = append(u.Warnings, p)
+	}
+}
+
+// GeneratedSection is the section of a generated service that carries [Container].
+const GeneratedSection = "X-Container"
+
+// longestGenerated bounds what ReadGenerated reads.
+const longestGenerated = 64 << 20
+
+// ReadGenerated reads the section [X-Container] of a service that the generator
+// wrote. name is the service's full name, such as "web@blue.service": specifiers get
+// the values of this very instance. An error is Problems.
+func ReadGenerated(r io.Reader, name string) (*Container, error) {
+	n, err := ParseName(strings.TrimSuffix(name, ".service"))
+	if err != nil {
+		return nil, Problems{{Msg: err.Error()}}
+	}
+	data, err := io.ReadAll(io.LimitReader(r, longestGenerated))
+	if err != nil {
+		return nil, Problems{{File: name, Msg: "read: " + err.Error()}}
+	}
+	lines, _, refused := lex(name, string(data))
+	if refused != nil {
+		return nil, Problems{refused}
+	}
+	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Section != GeneratedSection })
+	c, errs, _ := decode(lines, n)
+	if len(errs) == 0 {
+		return c, nil
+	}
+	for _, p := range errs {
+		if p.File == "" {
+			p.File = name
+		}
+	}
+	return nil, errs
+}
