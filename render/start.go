@@ -106,7 +106,10 @@ func call(file string, o options, b bundle, args ...string) error {
 	}
 	what := filepath.Base(file) + " " + args[0]
 	if text := lastError(b.file("runtime.log")); text != "" {
-		return fmt.Errorf("%s: %s", what, strings.TrimPrefix(text, what+" failed: "))
+		if _, rest, repeats := strings.Cut(text, args[0]+" failed: "); repeats {
+			text = rest
+		}
+		return fmt.Errorf("%s: %s", what, text)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
