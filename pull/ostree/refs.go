@@ -1,0 +1,306 @@
+package ostree
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const heads = "refs/heads"
+
+// checkRef refuses names that libostree does not take, and a few it takes in
+// another sense: 64 hex digits are a commit, and one component of hex digits
+// may be the beginning of one.
+func checkRef(name string) error {
+	for component := range strings.SplitSeq(name, "/") {
+		if !validComponent(component) {
+			return fmt.Errorf("invalid ref %q: components are [A-Za-z0-9_][A-Za-z0-9._-]*, up to 255 bytes", name)
+		}
+	}
+	if isHex(name) {
+		return fmt.Errorf("invalid ref %q: reads like a commit", name)
+	}
+	return nil
+}
+
+func validComponent(s string) bool {
+	if s == "" || len(s) > 255 || s[0] == '.' || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if !isPlain(s[i]) && s[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func isPlain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-'
+}
+
+func isHex(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdef") == "" }
+
+const maxEscaped = 240
+
+// EscapeRef turns any string into one component of a ref: bytes outside
+// [A-Za-z0-9.-], and a first byte that may not stand there, become _XX. So
+// "docker.io/busybox:latest" is "docker.io_2Fbusybox_3Alatest". Different
+// strings have different names; one that gets too long is cut and told apart
+// by its SHA-256 behind "__". The empty string has no name.
+func EscapeRef(s string) string {
+	var b strings.Builder
+	hexOnly := isHex(s)
+	for i := range len(s) {
+		c := s[i]
+		if isPlain(c) && (i > 0 || c != '.' && c != '-' && !hexOnly) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "_%02X", c)
+		}
+	}
+	name := b.String()
+	if len(name) > maxEscaped {
+		sum := sha256.Sum256([]byte(s))
+		name = name[:maxEscaped-66] + "__" + hex.EncodeToString(sum[:])
+	}
+	return name
+}
+
+// UnescapeRef reverses EscapeRef, but for names that were cut.
+func UnescapeRef(name string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		if name[i] != '_' {
+			b.WriteByte(name[i])
+			continue
+		}
+		if i+2 >= len(name) {
+			return "", fmt.Errorf("ref component %q: not escaped", name)
+		}
+		c, err := hex.DecodeString(name[i+1 : i+3])
+		if err != nil {
+			return "", fmt.Errorf("ref component %q: not escaped, or cut", name)
+		}
+		b.Write(c)
+		i += 2
+	}
+	if s := b.String(); EscapeRef(s) == name {
+		return s, nil
+	}
+	return "", fmt.Errorf("ref component %q: not escaped", name)
+}
+
+// ResolveRef returns the commit that a ref names: NAME is refs/heads/NAME,
+// REMOTE:NAME is refs/remotes/REMOTE/NAME. A ref that is not there is
+// fs.ErrNotExist; one that is empty or holds anything but a checksum is damage
+// and another error. That the commit is there is not checked.
+func (r *Repo) ResolveRef(name string) (Checksum, error) {
+	path := heads + "/" + name
+	plain := name
+	if remote, rest, ok := strings.Cut(name, ":"); ok {
+		if !validComponent(remote) {
+			return Checksum{}, fmt.Errorf("invalid remote %q", remote)
+		}
+		path, plain = "refs/remotes/"+remote+"/"+rest, rest
+	}
+	if err := checkRef(plain); err != nil {
+		return Checksum{}, err
+	}
+	return r.readRef(path)
+}
+
+func (r *Repo) readRef(path string) (c Checksum, err error) {
+	// A symbolic link is libostree's alias; it may not lead out of the repository.
+	fd, err := unix.Openat2(r.fd(), path, &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err == unix.ENOTDIR {
+		err = unix.ENOENT
+	}
+	if err != nil {
+		return c, fmt.Errorf("ref %s: %w", path, err)
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return c, fmt.Errorf("ref %s: %w", path, fs.ErrNotExist) // a directory of refs
+	}
+	data := make([]byte, 128)
+	n, err := f.Read(data)
+	if err != nil && n == 0 {
+		return c, fmt.Errorf("ref %s is damaged: empty", path)
+	}
+	c, err = ParseChecksum(strings.TrimRight(string(data[:n]), " \t\r\n"))
+	if err != nil {
+		return c, fmt.Errorf("ref %s is damaged: %w", path, err)
+	}
+	return c, nil
+}
+
+// Refs returns the local refs below prefix, which is a ref or what stands
+// before a slash in one; "" is all. A damaged ref is an error.
+func (r *Repo) Refs(prefix string) (map[string]Checksum, error) {
+	refs := map[string]Checksum{}
+	if prefix == "" {
+		return refs, r.listRefs("", 0, refs)
+	}
+	if err := checkRef(prefix); err != nil {
+		return nil, err
+	}
+	if c, err := r.ResolveRef(prefix); err == nil {
+		refs[prefix] = c
+		return refs, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	err := r.listRefs(prefix+"/", 0, refs)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return refs, err
+}
+
+// listRefs adds the refs of one directory; prefix is "" or ends in a slash.
+func (r *Repo) listRefs(prefix string, depth int, refs map[string]Checksum) error {
+	if depth > 64 {
+		return fmt.Errorf("refs %s: nested too deep", prefix)
+	}
+	path := heads + "/" + prefix
+	dir, err := openDir(r.fd(), path, unix.O_NOFOLLOW)
+	if err != nil {
+		return fmt.Errorf("list %s: %w", path, err)
+	}
+	entries, err := dir.ReadDir(-1)
+	dir.Close()
+	if err != nil {
+		return fmt.Errorf("list %s: %w", path, err)
+	}
+	for _, e := range entries {
+		name := prefix + e.Name()
+		if !validComponent(e.Name()) {
+			continue // as libostree does
+		}
+		if e.IsDir() {
+			err = r.listRefs(name+"/", depth+1, refs)
+		} else {
+			refs[name], err = r.readRef(heads + "/" + name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteRef removes one local ref, durably; its objects stay until a prune. A
+// ref that is not there is fs.ErrNotExist.
+func (r *Repo) DeleteRef(ctx context.Context, name string) error {
+	if err := checkRef(name); err != nil {
+		return err
+	}
+	lock, err := r.lock(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	path := heads + "/" + name
+	dir, base, err := r.refDir(path, false)
+	if err != nil {
+		return fmt.Errorf("delete ref %s: %w", name, err)
+	}
+	defer dir.Close()
+	if err := unix.Unlinkat(int(dir.Fd()), base, 0); err != nil {
+		if err == unix.EISDIR {
+			err = fs.ErrNotExist
+		}
+		return fmt.Errorf("delete ref %s: %w", name, err)
+	}
+	return errors.Join(r.touch(), r.syncFile(dir))
+}
+
+// writeRef replaces a ref by way of a file in the staging directory: a
+// leftover in refs/ would be a ref. The rename is not durable yet.
+func (r *Repo) writeRef(staging int, name string, commit Checksum) error {
+	err := func() error {
+		dir, base, err := r.refDir(heads+"/"+name, true)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		const temporary = "ref"
+		fd, err := openAt(staging, temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW, 0o644)
+		if err != nil {
+			return err
+		}
+		err = writeAll(fd, []byte(commit.String()+"\n"))
+		if err == nil {
+			err = unix.Fchmod(fd, 0o644)
+		}
+		if err == nil && r.config.fsync {
+			err = retry(func() error { return unix.Fsync(fd) })
+		}
+		if err = closeAfter(fd, err); err != nil {
+			return err
+		}
+		if err := unix.Renameat(staging, temporary, int(dir.Fd()), base); err != nil {
+			return err
+		}
+		return r.touch()
+	}()
+	switch err {
+	case nil:
+		return nil
+	case unix.ENOTDIR, unix.EISDIR:
+		return fmt.Errorf("write ref %s: a ref cannot be the beginning of another: %w", name, err)
+	}
+	return fmt.Errorf("write ref %s: %w", name, err)
+}
+
+// refDir opens the directory of a ref, never through a symbolic link.
+func (r *Repo) refDir(path string, create bool) (dir *os.File, base string, err error) {
+	i := strings.LastIndexByte(path, '/')
+	base = path[i+1:]
+	if dir, err = openDir(r.fd(), heads, unix.O_NOFOLLOW); err != nil {
+		return nil, "", err
+	}
+	for component := range strings.SplitSeq(strings.Trim(strings.TrimPrefix(path[:i], heads), "/"), "/") {
+		if component == "" {
+			break
+		}
+		if create {
+			if err := unix.Mkdirat(int(dir.Fd()), component, 0o777); err != nil && err != unix.EEXIST {
+				dir.Close()
+				return nil, "", err
+			}
+		}
+		next, err := openDir(int(dir.Fd()), component, unix.O_NOFOLLOW)
+		dir.Close()
+		if err != nil {
+			return nil, "", err
+		}
+		dir = next
+	}
+	return dir, base, nil
+}
+
+// touch tells other programs that refs have changed.
+func (r *Repo) touch() error {
+	now := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_NOW}}
+	return unix.UtimesNanoAt(r.fd(), "", now, unix.AT_EMPTY_PATH)
+}
+
+func (r *Repo) syncFile(f *os.File) error {
+	if !r.config.fsync {
+		return nil
+	}
+	return f.Sync()
+}
