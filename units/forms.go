@@ -14,7 +14,7 @@ func text(n Name, s string) (string, error) {
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
 		s = s[1 : len(s)-1]
 	}
-	return n.expand(s)
+	return n.Expand(s)
 }
 
 func imageForm(n Name, s string) (string, []error, error) {
@@ -43,7 +43,7 @@ func commandForm(n Name, s string) ([]string, []error, error) {
 // nothing else.
 func expandWords(n Name, words []string) (err error) {
 	for i := range words {
-		if words[i], err = n.expand(words[i]); err != nil {
+		if words[i], err = n.Expand(words[i]); err != nil {
 			return err
 		}
 		if !utf8.ValidString(words[i]) {
@@ -143,7 +143,7 @@ func cleanPath(s string) (string, error) {
 }
 
 func target(n Name, s string) (string, error) {
-	s, err := n.expand(s)
+	s, err := n.Expand(s)
 	if err == nil {
 		s, err = cleanPath(s)
 	}
@@ -154,7 +154,7 @@ func target(n Name, s string) (string, error) {
 }
 
 func boolForm(_ Name, s string) (bool, []error, error) {
-	b, err := parseBool(s)
+	b, err := ParseBool(s)
 	return b, nil, err
 }
 

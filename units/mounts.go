@@ -31,7 +31,7 @@ func volumeForm(n Name, s string) ([]Volume, []error, error) {
 		return nil, nil, wrong("the form is SOURCE:TARGET[:OPTIONS]", quote(s), " has an empty source")
 	}
 	v := Volume{Written: fields[0]}
-	source, err := n.expand(fields[0])
+	source, err := n.Expand(fields[0])
 	if err != nil {
 		return nil, nil, err
 	}

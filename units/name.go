@@ -74,10 +74,10 @@ const (
 	instanceSpecifiers = "nNiIf" // in a template, not known before the start
 )
 
-// expand replaces the specifiers of systemd.unit(5) that never change on a machine:
+// Expand replaces the specifiers of systemd.unit(5) that never change on a machine:
 // those of the name and the directories of the system manager. Any other letter or
 // digit after a % is an error.
-func (n Name) expand(s string) (string, error) {
+func (n Name) Expand(s string) (string, error) {
 	if strings.IndexByte(s, '%') < 0 {
 		return s, nil
 	}
@@ -199,25 +199,25 @@ func unescapeName(s string) (string, error) {
 }
 
 // Rewrite makes of text of a unit file the text of a setting in which systemd
-// replaces specifiers once more. Literal text and the value of each specifier among
-// which go through quote; in a template those that depend on the instance stay. Specifiers that are not among which are literal
-// text, "%%" included.
-func (n Name) Rewrite(s, which string, quote func(string) string) (string, error) {
+// replaces specifiers once more. Literal text goes through literal, the value of each
+// specifier among which through value; in a template those that depend on the
+// instance stay. Specifiers that are not among which are literal text, "%%" included.
+func (n Name) Rewrite(s, which string, literal, value func(string) string) (string, error) {
 	var b strings.Builder
 	for text, specifier := range specifiers(s) {
-		b.WriteString(quote(text))
+		b.WriteString(literal(text))
 		switch {
 		case specifier == 0:
 		case strings.IndexByte(which, specifier) < 0:
-			b.WriteString(quote("%" + string(rune(specifier))))
+			b.WriteString(literal("%" + string(rune(specifier))))
 		case n.Template && strings.IndexByte(instanceSpecifiers, specifier) >= 0:
 			b.WriteString("%" + string(rune(specifier)))
 		default:
-			value, err := n.value(specifier)
+			v, err := n.value(specifier)
 			if err != nil {
 				return "", err
 			}
-			b.WriteString(quote(value))
+			b.WriteString(value(v))
 		}
 	}
 	return b.String(), nil

@@ -66,7 +66,7 @@ func unknownKey(line *Line) (problem *Problem, isError bool) {
 			problem.Msg += ", ignoring"
 		}
 		if known.severity == "" { // our default is yes and cannot be changed
-			if yes, err := parseBool(line.Value); err == nil && yes || line.Value == "" {
+			if yes, err := ParseBool(line.Value); err == nil && yes || line.Value == "" {
 				return nil, false
 			}
 			problem.Msg = line.Key + "=: only yes is possible"

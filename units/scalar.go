@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// parseBool reads a boolean as systemd does.
-func parseBool(s string) (bool, error) {
+// ParseBool reads a boolean as systemd does.
+func ParseBool(s string) (bool, error) {
 	switch strings.ToLower(s) {
 	case "1", "yes", "y", "true", "t", "on":
 		return true, nil

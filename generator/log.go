@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"syscontainer/units"
+)
+
+// Priorities of syslog(3).
+const (
+	priorityError   = 3
+	priorityWarning = 4
+)
+
+// logger speaks to whoever started us. systemd gives us /dev/null for stderr, and at
+// boot there is no journal yet: then it is the kernel's log, from where the journal
+// takes it.
+type logger struct {
+	kernel int // descriptor of /dev/kmsg, -1: speak on stderr
+	failed bool
+	prefix string // of each line, after the priority in the kernel's log
+}
+
+// openLog speaks on stderr in any case if forPeople.
+func openLog(forPeople bool) *logger {
+	l := &logger{kernel: -1, prefix: "syscontainer-generator: "}
+	var st syscall.Stat_t
+	if forPeople || syscall.Fstat(2, &st) == nil && !(st.Mode&syscall.S_IFMT == syscall.S_IFCHR && st.Rdev == 1<<8|3) {
+		return l
+	}
+	l.kernel, _ = syscall.Open("/dev/kmsg", syscall.O_WRONLY|syscall.O_CLOEXEC|syscall.O_NOCTTY, 0)
+	l.prefix = "syscontainer-generator[" + strconv.Itoa(os.Getpid()) + "]: "
+	return l
+}
+
+func (l *logger) errors(problems ...*units.Problem) {
+	for _, p := range problems {
+		l.failed = true
+		l.say(priorityError, p.Error())
+	}
+}
+
+func (l *logger) warnings(problems ...*units.Problem) {
+	for _, p := range problems {
+		l.say(priorityWarning, p.Error())
+	}
+}
+
+// longestRecord is what the kernel takes in one write; it refuses more.
+const longestRecord = 960
+
+func (l *logger) say(priority int, text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		line = l.prefix + printable(line)
+		if l.kernel < 0 {
+			os.Stderr.WriteString(line + "\n")
+			continue
+		}
+		line = "<" + strconv.Itoa(priority) + ">" + line
+		if len(line) > longestRecord {
+			line = strings.ToValidUTF8(line[:longestRecord], "") + "…"
+		}
+		syscall.Write(l.kernel, []byte(line+"\n"))
+	}
+}
+
+// printable replaces what could end a line, move a cursor or not be text.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+
+	"syscontainer/units"
+)
+
+// stub writes the service of a file with errors. render --fail says them on stderr,
+// so that journal and systemctl status show them, and fails.
+func stub(u *units.Unit, errs units.Problems) *unitText {
+	t := newText(1024)
+	t.section("Unit")
+	if description, at := lastValue(u.Section("Unit"), "Description"); at != nil && description != "" {
+		t.set("Description", description)
+	}
+	sourcePath(t, u.Path)
+	t.section("X-Error")
+	for _, p := range errs {
+		for line := range strings.SplitSeq(p.Error(), "\n") {
+			t.set("Error", printable(line))
+		}
+	}
+	t.section("Service")
+	t.set("Type", "oneshot")
+	t.set("NotifyAccess", "main")
+	t.set("SyslogIdentifier", "%N")
+	t.set("ExecStart", renderPath+" --fail --unit=%y %N")
+	return t
+}
