@@ -157,7 +157,7 @@ func (x xattrReader) compare(want map[string]string) error {
 	}
 	for name, value := range want {
 		if got[name] != value {
-			return fmt.Errorf("extended attribute %q: %q was set, the kernel returns %q", name, value, got[name])
+			return fmt.Errorf("extended attribute %q: %.64x was set, the kernel returns %.64x", name, value, got[name])
 		}
 	}
 	for name := range got {
