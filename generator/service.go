@@ -23,7 +23,7 @@ func service(u *units.Unit, c *units.Container, tmpfiles string) (text *unitText
 			pass(t, &line, &warnings)
 		}
 	}
-	sourcePath(t, u.Path)
+	sourcePath(t, u)
 	if tmpfiles != "" {
 		t.set("Requires", tmpfiles)
 		t.set("After", tmpfiles)
@@ -167,9 +167,10 @@ func cleanKey(key string) bool {
 }
 
 // sourcePath is what makes systemctl say that a reload is due. A path that no unit
-// file can hold is left out.
-func sourcePath(t *unitText, path string) {
-	if printable(path) == path {
-		t.set("SourcePath", percent(path))
+// file can hold is left out, and one that is not there, for which a reload would
+// always be due.
+func sourcePath(t *unitText, u *units.Unit) {
+	if printable(u.Path) == u.Path && !u.Dangling {
+		t.set("SourcePath", percent(u.Path))
 	}
 }

@@ -14,7 +14,7 @@ func stub(u *units.Unit, errs units.Problems) *unitText {
 	if description, at := lastValue(u.Section("Unit"), "Description"); at != nil && description != "" {
 		t.set("Description", description)
 	}
-	sourcePath(t, u.Path)
+	sourcePath(t, u)
 	t.section("X-Error")
 	for _, p := range errs {
 		for line := range strings.SplitSeq(p.Error(), "\n") {

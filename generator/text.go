@@ -66,19 +66,11 @@ func inputText(s string) string {
 	return percent(strings.ReplaceAll(s, `\`, `\\`))
 }
 
-// tmpfilesWord writes text as part of a word of tmpfiles.d(5), for StandardInputText=.
-func tmpfilesWord(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		switch {
-		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', strings.IndexByte("/._+-@:=,", c) >= 0:
-			b.WriteByte(c)
-		case c == '%':
-			b.WriteString("%%")
-		default:
-			const hex = "0123456789abcdef"
-			b.WriteString(`\x` + string(hex[c>>4]) + string(hex[c&15]))
-		}
-	}
-	return inputText(b.String())
+// tmpfilesPath writes text, or a part of it, for the path of a tmpfiles.d(5) line in
+// StandardInputText=; quotes stand around the whole. systemd-tmpfiles takes C escapes
+// in newer versions only: what is escaped here means the same in all.
+func tmpfilesPath(s string) string {
+	return inputText(tmpfilesEscapes.Replace(s))
 }
+
+var tmpfilesEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -22,7 +23,14 @@ type entries struct {
 func tmpfilesEntries(u *units.Unit, c *units.Container) (e entries, err error) {
 	var named []string // in the unit's own lines
 	for _, line := range c.Tmpfiles {
-		text, err := u.Name.Rewrite(line, units.NameSpecifiers, inputText, tmpfilesWord)
+		blank := false // in the value of %I and the like: it would need quotes, and the line may have some
+		text, err := u.Name.Rewrite(line, units.NameSpecifiers, inputText, func(value string) string {
+			blank = blank || strings.ContainsAny(value, " \t\n\r\"'")
+			return tmpfilesPath(value)
+		})
+		if err == nil && blank {
+			err = errors.New("Tmpfiles=: a specifier stands for text with a blank or a quote: " + line)
+		}
 		if err != nil {
 			return e, err
 		}
@@ -41,9 +49,12 @@ func tmpfilesEntries(u *units.Unit, c *units.Container) (e entries, err error) {
 			continue
 		}
 		named = append(named, v.Source)
-		line, err := u.Name.Rewrite(v.Written, units.AllSpecifiers, tmpfilesWord, tmpfilesWord)
+		line, err := u.Name.Rewrite(v.Written, units.AllSpecifiers, tmpfilesPath, tmpfilesPath)
 		if err != nil {
 			return e, err
+		}
+		if strings.ContainsAny(line, " '\"\\") {
+			line = `"` + line + `"`
 		}
 		e.lines = append(e.lines, "d- "+line+" - - -") // -: a file in its place is render's to report
 		p, _ := u.Name.Rewrite(v.Written, units.AllSpecifiers, pathWord, pathWord)
@@ -77,7 +88,7 @@ func tmpfilesService(u *units.Unit, e entries) *unitText {
 	t := newText(1024)
 	t.section("Unit")
 	t.set("Description", "Files for "+u.Name.Service())
-	sourcePath(t, u.Path)
+	sourcePath(t, u)
 	t.set("DefaultDependencies", "no")
 	t.set("After", "systemd-remount-fs.service systemd-sysusers.service")
 	t.set("Conflicts", "shutdown.target")

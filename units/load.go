@@ -91,6 +91,7 @@ type content struct {
 	problem  *Problem
 	empty    bool // or a link to /dev/null
 	private  bool
+	dangling bool
 }
 
 // load is nil for a unit that is masked.
@@ -99,7 +100,7 @@ func (l *loader) load(name Name, f *file) *Unit {
 	if main.empty {
 		return nil
 	}
-	u := &Unit{Name: name, Path: f.path}
+	u := &Unit{Name: name, Path: f.path, Dangling: main.dangling}
 	for _, path := range f.twice {
 		u.Warnings = append(u.Warnings, &Problem{File: path, Msg: "ignoring, " + f.path + " has the same name"})
 	}
@@ -173,7 +174,7 @@ func (l *loader) read(path string, kind os.FileMode) *content {
 		return c
 	}
 	fd, err := open(l.root, path, syscall.O_NONBLOCK) // a fifo would wait for its writer
-	if err == syscall.ENOENT {
+	if c.dangling = err == syscall.ENOENT; c.dangling {
 		return bad("the link leads nowhere", "a link to /dev/null takes the unit away")
 	}
 	if err != nil {

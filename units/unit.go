@@ -25,6 +25,7 @@ type Unit struct {
 	Sources  []string // Path and the drop-ins in force, in the order of reading
 	Lines    []Line   // of all of them, in this order; none of a file that was refused
 	Private  bool     // one of the files is not readable for everybody
+	Dangling bool     // Path is a link that leads nowhere
 	Derived  bool     // an instance that exists because of its drop-ins, with the template's file
 	Errors   Problems // of reading; Container finds those of the values
 	Warnings Problems

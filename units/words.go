@@ -36,7 +36,8 @@ func split(s string, m mode) (words []string, warnings []error, err error) {
 			if n == 0 {
 				warnings = append(warnings, wrong(`write \\ for a backslash`,
 					"unknown escape ", quote(shownEscape(s[i:])), " stays as it is"))
-				escaped, n = s[i:i+1], 1
+				escaped = s[i:min(i+2, len(s))] // a blank, too, is then a part of the word
+				n = len(escaped)
 			}
 			word.WriteString(escaped)
 			inside = true

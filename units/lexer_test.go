@@ -1,0 +1,151 @@
+package units
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var (
+	repeated = regexp.MustCompile(`x…(\d+)`)
+	bytesOf  = regexp.MustCompile(`‹([0-9A-F ]+)›`)
+	signs    = strings.NewReplacer("⏎", "\n", "␍", "\r", "␀", "\x00", "␣", " ", "⇥", "\t")
+)
+
+func decodeCase(s string) string {
+	s = repeated.ReplaceAllStringFunc(s, func(m string) string {
+		n, _ := strconv.Atoi(strings.TrimPrefix(m, "x…"))
+		return strings.Repeat("x", n)
+	})
+	s = bytesOf.ReplaceAllStringFunc(s, func(m string) string {
+		b, _ := hex.DecodeString(strings.ReplaceAll(strings.Trim(m, "‹›"), " ", ""))
+		return string(b)
+	})
+	return signs.Replace(s)
+}
+
+func lexCases(t testing.TB) (cases [][2]string) {
+	data, err := os.ReadFile("testdata/lexer.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if in, want, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " => "); ok && !strings.HasPrefix(line, "# ") {
+			if rest, ok := strings.CutPrefix(in, "+"); ok {
+				in = "[U]⏎" + rest
+			}
+			cases = append(cases, [2]string{in, want})
+		}
+	}
+	return cases
+}
+
+// The table is systemd's behaviour, found by running it.
+func TestLexerDoesAsSystemd(t *testing.T) {
+	cases := lexCases(t)
+	if len(cases) != 78 {
+		t.Fatalf("%d cases in testdata/lexer.txt, not 78", len(cases))
+	}
+	for _, c := range cases {
+		lines, warnings, refused := lex("f", decodeCase(c[0]))
+		var got []string
+		for _, l := range lines {
+			section := "[" + l.Section + "]"
+			if l.Section == "U" {
+				section = ""
+			}
+			got = append(got, section+l.Key+"="+l.Value)
+		}
+		for _, w := range warnings {
+			got = append(got, fmt.Sprintf("warn %d", w.Line))
+		}
+		if refused != nil {
+			got = []string{"reject"}
+		}
+		want := strings.Split(strings.Replace(c[1], "warn ", "warn=", 1), " ")
+		if bytesOf.MatchString(c[1]) {
+			want = []string{c[1]} // one assignment, with blanks between the bytes
+		}
+		for i := range want {
+			want[i] = strings.Replace(decodeCase(want[i]), "warn=", "warn ", 1)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%.80s\n got %.200q\nwant %.200q", c[0], got, want)
+		}
+	}
+}
+
+// A message names the line on which a person began to write.
+func TestLexerCountsFirstLines(t *testing.T) {
+	lines, _, _ := lex("f", "# c\n[A]\nB=1 \\\n# d\n  2\nC=3\r\nD=4\n\nE=\\\n\n\nF=6")
+	var got []string
+	for _, l := range lines {
+		got = append(got, fmt.Sprintf("%s%d", l.Key, l.Line))
+	}
+	if s := strings.Join(got, " "); s != "B3 C6 D7 E9 F12" {
+		t.Error(s)
+	}
+	for text, want := range map[string]string{
+		"[A]\nB=1\\\n\xff": "f:2: not valid UTF-8",
+		"\n[A\n":           `f:2: section header "[A" has no ] at its end`,
+		"[A]\n\n[B\\x]":    `f:3: section header "[B\\x]" has a quote, a backslash or a control character in it`,
+	} {
+		_, _, refused := lex("f", text)
+		if refused == nil || refused.Error() != want {
+			t.Errorf("%q: %v, want %s", text, refused, want)
+		}
+	}
+}
+
+// Joining a million short lines must not take the square of their number.
+func TestLexerJoinsInLinearTime(t *testing.T) {
+	_, _, refused := lex("f", "[A]\nB=\\\n"+strings.Repeat("\\\n", 2<<20))
+	if refused == nil || refused.Line != 2 {
+		t.Error(refused)
+	}
+}
+
+// What was lexed and is written as Key=value lines is lexed the same: nothing is
+// lost, and no value becomes a second line.
+func FuzzLexer(f *testing.F) {
+	for _, c := range lexCases(f) {
+		if text := decodeCase(c[0]); len(text) < 1000 {
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		lines, _, refused := lex("f", text)
+		if refused != nil {
+			if lines != nil || refused.Line < 1 {
+				t.Fatal(lines, refused)
+			}
+			return
+		}
+		var b strings.Builder
+		var kept []Line
+		for _, l := range lines {
+			if strings.ContainsAny(l.Key+l.Value+l.Section, "\n\r\x00") || l.Key == "" {
+				t.Fatalf("%+v", l)
+			}
+			if l.Key[0] == '#' || l.Key[0] == ';' || strings.HasPrefix(l.Key, "\ufeff") || strings.HasSuffix(l.Key, `\`) {
+				continue
+			}
+			fmt.Fprintf(&b, "[%s]\n%s=%s \n", l.Section, l.Key, l.Value)
+			kept = append(kept, l)
+		}
+		again, warnings, refused := lex("f", b.String())
+		if refused != nil || len(warnings) > 0 || len(again) != len(kept) {
+			t.Fatal(refused, warnings, again)
+		}
+		for i := range kept {
+			if again[i].Key != kept[i].Key || again[i].Value != kept[i].Value || again[i].Section != kept[i].Section {
+				t.Fatalf("%+v became %+v", kept[i], again[i])
+			}
+		}
+	})
+}
