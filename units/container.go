@@ -170,6 +170,11 @@ func decode(lines []Line, name Name) (c *Container, errs, warnings Problems) {
 	if c.Image == "" && !imageWrong {
 		errs = append(errs, &Problem{Msg: "Image= is missing in [Container]"})
 	}
+	for _, name := range c.DropCapability {
+		if slices.Contains(c.AddCapability, name) {
+			errs = append(errs, &Problem{Msg: quote(strings.TrimPrefix(name, "CAP_")) + " stands in AddCapability= and in DropCapability="})
+		}
+	}
 	c.Environment = lastOfEach(c.Environment)
 	return c, errs, warnings
 }

@@ -1,0 +1,214 @@
+package units
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// tree makes files below a new root: "PATH" to text, "PATH ->" to a link's target,
+// "PATH/" to a directory.
+func tree(t testing.TB, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		link := strings.HasSuffix(name, " ->")
+		full := filepath.Join(root, strings.TrimSuffix(name, " ->"))
+		must(t, os.MkdirAll(filepath.Dir(full), 0o755))
+		switch {
+		case link:
+			must(t, os.Symlink(text, full))
+		case strings.HasSuffix(name, "/"):
+			must(t, os.MkdirAll(full, 0o755))
+		default:
+			must(t, os.WriteFile(full, []byte(text), 0o644))
+		}
+	}
+	return root
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// show is one line for each unit: name, file, the image, E for errors.
+func show(s *Set) string {
+	var b strings.Builder
+	for _, u := range s.Units {
+		fmt.Fprintf(&b, "%s %s", u.Name.Full, u.Path)
+		for _, l := range u.Section("Container") {
+			fmt.Fprintf(&b, " %s", l.Value)
+		}
+		for _, p := range u.Errors {
+			fmt.Fprintf(&b, " E(%s)", strings.ReplaceAll(p.Error(), "\n", " "))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func expect(t *testing.T, s *Set, want string) {
+	t.Helper()
+	if got := show(s); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+const (
+	run = "/run/containers/systemd/"
+	etc = "/etc/containers/systemd/"
+	usr = "/usr/share/containers/systemd/"
+)
+
+func unit(image string) string { return "[Container]\nImage=" + image + "\n" }
+
+func TestFirstNameWins(t *testing.T) {
+	root := tree(t, map[string]string{
+		run + "a.syscontainer": unit("run"), etc + "a.syscontainer": unit("etc"), usr + "a.syscontainer": unit("usr"),
+		etc + "b.syscontainer": unit("etc"), usr + "sub/b.syscontainer": unit("usr"),
+		usr + "sub/deep/c.syscontainer": unit("usr"), usr + ".hidden/h.syscontainer": unit("usr"),
+		usr + "not.d/d.syscontainer": unit("usr"), usr + "e.container": unit("usr"), usr + "f.txt": "", etc + "users-apps/u.syscontainer": unit("etc"),
+	})
+	s := Load(root, Directories())
+	expect(t, s, "a /run/containers/systemd/a.syscontainer run\nb /etc/containers/systemd/b.syscontainer etc\n"+
+		"c /usr/share/containers/systemd/sub/deep/c.syscontainer usr\nh /usr/share/containers/systemd/.hidden/h.syscontainer usr\n"+
+		"u /etc/containers/systemd/users-apps/u.syscontainer etc\n")
+	if len(s.Problems) > 0 || s.Quadlet["e"] != usr+"e.container" {
+		t.Error(s.Problems, s.Quadlet)
+	}
+}
+
+// Quadlet drops all units of the directory then, and lets the vendor's file run.
+func TestBadFilesTouchNobody(t *testing.T) {
+	root := tree(t, map[string]string{
+		etc + "good.syscontainer": unit("good"), etc + "syntax.syscontainer": "[Container", etc + "dangling.syscontainer ->": "/nowhere",
+		etc + "loop.syscontainer ->": "loop.syscontainer", etc + "dir.syscontainer/x": "", etc + "latin.syscontainer": "[A]\nB=\xe9\n",
+		usr + "syntax.syscontainer": unit("usr"), usr + "dangling.syscontainer": unit("usr"), usr + "dir.syscontainer": unit("usr"),
+		usr + "loop.syscontainer": unit("usr"), usr + "fifo.syscontainer": unit("usr"),
+	})
+	must(t, syscall.Mkfifo(root+etc+"fifo.syscontainer", 0o644))
+	expect(t, Load(root, Directories()), `dangling /etc/containers/systemd/dangling.syscontainer E(/etc/containers/systemd/dangling.syscontainer: the link leads nowhere hint: a link to /dev/null takes the unit away)
+dir /etc/containers/systemd/dir.syscontainer E(/etc/containers/systemd/dir.syscontainer: is a directory, where a file is expected)
+fifo /etc/containers/systemd/fifo.syscontainer E(/etc/containers/systemd/fifo.syscontainer: is no file)
+good /etc/containers/systemd/good.syscontainer good
+latin /etc/containers/systemd/latin.syscontainer E(/etc/containers/systemd/latin.syscontainer:2: not valid UTF-8)
+loop /etc/containers/systemd/loop.syscontainer E(/etc/containers/systemd/loop.syscontainer: cannot be read: too many levels of symbolic links)
+syntax /etc/containers/systemd/syntax.syscontainer E(/etc/containers/systemd/syntax.syscontainer:1: section header "[Container" has no ] at its end)
+`)
+}
+
+func TestMasks(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(dir+"/a", 0o755))
+	must(t, os.MkdirAll(dir+"/b", 0o755))
+	must(t, os.Symlink("/dev/null", dir+"/a/null.syscontainer"))
+	must(t, os.WriteFile(dir+"/a/empty.syscontainer", nil, 0o644))
+	must(t, os.WriteFile(dir+"/a/comment.syscontainer", []byte("# c\n"), 0o644))
+	for _, name := range []string{"null", "empty", "comment"} {
+		must(t, os.WriteFile(dir+"/b/"+name+".syscontainer", []byte(unit("b")), 0o644))
+	}
+	s := Load("", []string{dir + "/a", dir + "/b"})
+	expect(t, s, "comment "+dir+"/a/comment.syscontainer\n")
+	if !slices.Equal(s.Masked, []string{"empty", "null"}) {
+		t.Error(s.Masked)
+	}
+}
+
+func TestDropins(t *testing.T) {
+	root := tree(t, map[string]string{
+		usr + "a-b.syscontainer": unit("0"),
+		// The more specific directory, then the earlier one; then the order of names.
+		usr + "a-b.syscontainer.d/10.conf": unit("usr"), etc + "a-b.syscontainer.d/10.conf": unit("10"), run + "a-.syscontainer.d/10.conf": unit("a-"),
+		run + "syscontainer.d/20.conf": unit("20"), usr + "a-.syscontainer.d/20.conf": unit("a-20"),
+		etc + "syscontainer.d/05.conf": unit("05"), etc + "sub/a-b.syscontainer.d/30.conf": unit("30"),
+		etc + "a-b.syscontainer.d/40.conf ->": "/dev/null", usr + "a-b.syscontainer.d/40.conf": unit("40"),
+		etc + "a-b.syscontainer.d/50.conf": "", usr + "a-b.syscontainer.d/50.conf": unit("50"),
+		etc + "a-b.syscontainer.d/60.txt": unit("60"), etc + "a.syscontainer.d/70.conf": unit("70"),
+	})
+	must(t, os.MkdirAll(root+"/dev", 0o755))
+	must(t, syscall.Mknod(root+"/dev/null", syscall.S_IFCHR|0o666, 1<<8|3))
+	s := Load(root, Directories())
+	expect(t, s, "a-b /usr/share/containers/systemd/a-b.syscontainer 0 05 10 a-20 30\n")
+	if !slices.Equal(s.Units[0].Sources, []string{usr + "a-b.syscontainer", etc + "syscontainer.d/05.conf", etc + "a-b.syscontainer.d/10.conf",
+		usr + "a-.syscontainer.d/20.conf", etc + "sub/a-b.syscontainer.d/30.conf"}) {
+		t.Error(s.Units[0].Sources)
+	}
+}
+
+// Quadlet leaves such a drop-in out and starts the container without it.
+func TestBadDropinFailsItsUnit(t *testing.T) {
+	root := tree(t, map[string]string{
+		etc + "a.syscontainer": unit("a"), etc + "b.syscontainer": unit("b"), etc + "c.syscontainer": unit("c"),
+		etc + "a.syscontainer.d/x.conf": "[Container]\nImage=x\n[bad\n", etc + "c.syscontainer.d/y.conf ->": "/nowhere", etc + "c.syscontainer.d/z.conf/": "",
+	})
+	expect(t, Load(root, Directories()), `a /etc/containers/systemd/a.syscontainer a E(/etc/containers/systemd/a.syscontainer.d/x.conf:3: section header "[bad" has no ] at its end)
+b /etc/containers/systemd/b.syscontainer b
+c /etc/containers/systemd/c.syscontainer c E(/etc/containers/systemd/c.syscontainer.d/y.conf: the link leads nowhere hint: a link to /dev/null takes the unit away) E(/etc/containers/systemd/c.syscontainer.d/z.conf: is a directory, where a file is expected)
+`)
+}
+
+func TestTemplates(t *testing.T) {
+	root := tree(t, map[string]string{
+		etc + "w-x@.syscontainer": unit("t"), etc + "w-x@.syscontainer.d/1.conf": unit("1"), etc + "w-.syscontainer.d/4.conf": unit("4"),
+		etc + "w-@.syscontainer.d/3.conf": unit("3"), etc + "w-x@blue.syscontainer ->": "w-x@.syscontainer",
+		etc + "w-x@blue.syscontainer.d/2.conf": unit("2"), etc + "w-x@red.syscontainer.d/5.conf": unit("5"), etc + "none@y.syscontainer.d/6.conf": unit("6"),
+	})
+	s := Load(root, Directories())
+	expect(t, s, "w-x@ /etc/containers/systemd/w-x@.syscontainer t 1 3 4\n"+
+		"w-x@blue /etc/containers/systemd/w-x@blue.syscontainer t 1 2 3 4\n"+
+		"w-x@red /etc/containers/systemd/w-x@.syscontainer t 1 3 4 5\n")
+	if s.Units[1].Derived || !s.Units[2].Derived {
+		t.Error("only the instance without a file is derived")
+	}
+}
+
+func TestLinkedDirectories(t *testing.T) {
+	root := tree(t, map[string]string{
+		"/srv/apps/a.syscontainer": unit("a"), "/srv/apps/back ->": "/etc/containers/systemd", etc + "apps ->": "/srv/apps",
+		etc + "again ->": "../../../srv/apps", etc + "self ->": ".", etc + "up ->": "../../../../../../../..", etc + "z.syscontainer ->": "/srv/z",
+		"/srv/z": unit("z"), etc + "out.syscontainer ->": "../../../../../../../../srv/z",
+	})
+	s := Load(root, []string{"/etc/containers/systemd"})
+	expect(t, s, "a /etc/containers/systemd/again/a.syscontainer a\nout /etc/containers/systemd/out.syscontainer z\nz /etc/containers/systemd/z.syscontainer z\n")
+}
+
+func TestNamesAndTwins(t *testing.T) {
+	root := tree(t, map[string]string{
+		etc + "we ird.syscontainer": unit("a"), etc + ".syscontainer": unit("a"), etc + "-x.syscontainer": unit("a"), etc + "@i.syscontainer": unit("a"),
+		etc + "a\nb.syscontainer": unit("a"), etc + "..syscontainer": unit("a"), etc + strings.Repeat("l", 242) + ".syscontainer": unit("l"),
+		etc + "app1/db.syscontainer": unit("1"), etc + "app2/db.syscontainer": unit("2"),
+	})
+	s := Load(root, Directories())
+	if len(s.Units) != 2 || len(s.Problems) != 6 {
+		t.Error(show(s), s.Problems)
+	}
+	if w := s.Units[0].Warnings.Error(); w != etc+"app2/db.syscontainer: ignoring, "+etc+"app1/db.syscontainer has the same name" {
+		t.Error(w)
+	}
+}
+
+func TestSectionsAndPrivacy(t *testing.T) {
+	root := tree(t, map[string]string{etc + "a.syscontainer": "[Contianer]\nImage=x\n[X-Mine]\nA=1\n[Unit]\nA=1\n[Quadlet]\nA=1\n"})
+	must(t, os.Chmod(root+etc+"a.syscontainer", 0o640))
+	u := Load(root, Directories()).Units[0]
+	if w := u.Warnings.Error(); w != etc+"a.syscontainer:2: unknown section \"[Contianer]\", ignoring it\nhint: did you mean [Container]?" || !u.Private {
+		t.Error(w, u.Private)
+	}
+}
+
+func TestSearchPath(t *testing.T) {
+	t.Setenv("SYSCONTAINER_UNIT_DIRS", "/a:b::/c/")
+	if got := SearchPath(); !slices.Equal(got, []string{"/a", "/c"}) {
+		t.Error(got)
+	}
+	if s := Load(t.TempDir(), Directories()); len(s.Units)+len(s.Problems) != 0 {
+		t.Error("missing directories are fine")
+	}
+}
