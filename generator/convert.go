@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -100,6 +101,7 @@ func (c *converter) unit(u *units.Unit, in installed, errs units.Problems) {
 		}
 	}
 
+	inOrder(u, errs)
 	if len(errs) > 0 {
 		text, files = stub(u, errs), nil
 		c.log.errors(errs...)
@@ -111,6 +113,16 @@ func (c *converter) unit(u *units.Unit, in installed, errs units.Problems) {
 		c.files = append(c.files, file{c.helperFile(u), files.String(), u.Private})
 	}
 	c.links = append(c.links, in.links...)
+}
+
+// inOrder sorts errors as the files are read; those of no line come last.
+func inOrder(u *units.Unit, errs units.Problems) {
+	slices.SortStableFunc(errs, func(a, b *units.Problem) int {
+		if a.Line == 0 || b.Line == 0 {
+			return cmp.Compare(b.Line, a.Line)
+		}
+		return cmp.Or(cmp.Compare(slices.Index(u.Sources, a.File), slices.Index(u.Sources, b.File)), cmp.Compare(a.Line, b.Line))
+	})
 }
 
 // claimAliases drops aliases that are somebody else's name.

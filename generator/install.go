@@ -27,6 +27,7 @@ func install(u *units.Unit) (in installed, errs, warnings units.Problems) {
 	if at != nil && instance != "" {
 		with, err := units.ParseName(u.Name.Prefix + "@" + instance)
 		switch {
+		case u.Name.Instance != "": // is the template's
 		case !u.Name.Template:
 			warnings = append(warnings, &units.Problem{File: at.File, Line: at.Line, Msg: "DefaultInstance= means something in a template only, ignoring"})
 		case err != nil || strings.Contains(instance, "@"):

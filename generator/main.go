@@ -32,8 +32,8 @@ daemon-reload.
   -h, --help    print this help
   --version     print the version
 
-$SYSCONTAINER_UNIT_DIRS, a list separated by colons, replaces the directories to
-read. Exits with 1 when a file has errors; the others are converted all the same.
+$SYSCONTAINER_UNIT_DIRS, separated by colons, replaces the directories to read.
+Exits with 1 when a file has errors; the others are converted all the same.
 `
 
 // Exit statuses, beside 0.

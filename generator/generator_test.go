@@ -1,0 +1,413 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"syscontainer/units"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// need skips a test whose tool is absent, or fails it where all must be there.
+func need(t testing.TB, tool string) {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err == nil {
+		return
+	}
+	if os.Getenv("SYSCONTAINER_TEST_STRICT") == "1" {
+		t.Fatal("needs " + tool)
+	}
+	t.Skip("needs " + tool)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// said runs f and returns what it wrote to stderr.
+func said(t testing.TB, f func()) string {
+	t.Helper()
+	r, w, err := os.Pipe()
+	must(t, err)
+	real := os.Stderr
+	os.Stderr = w
+	defer func() { os.Stderr = real }()
+	done := make(chan string)
+	go func() {
+		var b bytes.Buffer
+		b.ReadFrom(r)
+		done <- b.String()
+	}()
+	f()
+	w.Close()
+	return <-done
+}
+
+// generate converts a root with the given .syscontainer files, by path or by bare
+// name for /etc/containers/systemd, and returns what is below the output directory,
+// each file with its text, each link with "-> " and its target.
+func generate(t testing.TB, files map[string]string) (out map[string]string, stderr string, failed bool) {
+	t.Helper()
+	root, dir := t.TempDir(), t.TempDir()
+	for name, text := range files {
+		if !strings.HasPrefix(name, "/") {
+			name = "/etc/containers/systemd/" + name
+		}
+		must(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
+		must(t, os.WriteFile(root+name, []byte(text), 0o644))
+	}
+	stderr = said(t, func() {
+		log := openLog(true)
+		convert(root, units.Load(root, units.Directories()), log).write(dir, log)
+		failed = log.failed
+	})
+	return listing(t, dir), stderr, failed
+}
+
+func listing(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	out := make(map[string]string)
+	must(t, filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		must(t, err)
+		relative, _ := filepath.Rel(dir, name)
+		switch {
+		case e.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(name)
+			must(t, err)
+			out[relative] = "-> " + target
+		case !e.IsDir():
+			data, err := os.ReadFile(name)
+			must(t, err)
+			out[relative] = string(data)
+		}
+		return nil
+	}))
+	return out
+}
+
+// golden is what testdata/units becomes.
+func golden(t testing.TB) (out map[string]string, stderr string) {
+	t.Helper()
+	files := make(map[string]string)
+	must(t, filepath.WalkDir("testdata/units", func(name string, e fs.DirEntry, err error) error {
+		must(t, err)
+		if !e.IsDir() {
+			data, err := os.ReadFile(name)
+			must(t, err)
+			files[strings.TrimPrefix(name, "testdata/units/")] = string(data)
+		}
+		return nil
+	}))
+	out, stderr, _ = generate(t, files)
+	return out, stderr
+}
+
+func TestGolden(t *testing.T) {
+	out, stderr := golden(t)
+	var links []string
+	got := map[string]string{"stderr": stderr}
+	for name, text := range out {
+		if strings.HasPrefix(text, "-> ") {
+			links = append(links, name+" "+text+"\n")
+		} else {
+			got[name] = text
+		}
+	}
+	slices.Sort(links)
+	got["links"] = strings.Join(links, "")
+	if *update {
+		must(t, os.RemoveAll("testdata/want"))
+		must(t, os.MkdirAll("testdata/want", 0o755))
+		for name, text := range got {
+			must(t, os.WriteFile("testdata/want/"+name, []byte(text), 0o644))
+		}
+	}
+	want := listing(t, "testdata/want")
+	for name, text := range got {
+		if want[name] != text {
+			t.Errorf("%s is\n%s\nwant\n%s", name, text, want[name])
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		t.Error(name, " is missing")
+	}
+}
+
+func TestSameBytesEachTime(t *testing.T) {
+	first, stderr := golden(t)
+	for range 9 {
+		again, said := golden(t)
+		if fmt.Sprint(first) != fmt.Sprint(again) || said != stderr {
+			t.Fatal("another run, another result")
+		}
+	}
+}
+
+// systemd's own parser is the judge: it must have nothing to say about any unit.
+func TestVerify(t *testing.T) {
+	need(t, "systemd-analyze")
+	out, _ := golden(t)
+	dir := t.TempDir()
+	render := filepath.Join(dir, "render") // stands in, for verify looks for the programs
+	must(t, os.WriteFile(render, []byte("#!/bin/sh\n"), 0o755))
+	var names []string
+	for name, text := range out {
+		if strings.HasPrefix(text, "-> ") {
+			continue
+		}
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(text, renderPath, render)), 0o644))
+		if strings.Contains(name, "@.") {
+			continue
+		}
+		names = append(names, filepath.Join(dir, name))
+	}
+	for _, name := range names {
+		cmd := exec.Command("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", name)
+		cmd.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":")
+		if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
+			t.Errorf("%s: %v\n%s", filepath.Base(name), err, said)
+		}
+	}
+}
+
+// Names that others have are never overridden.
+func TestCollisions(t *testing.T) {
+	const c = "[Container]\nImage=q.io/a\n"
+	out, stderr, failed := generate(t, map[string]string{
+		"a.syscontainer": c, "/etc/systemd/system/a.service": "[Service]\n",
+		"b.syscontainer": c, "/usr/lib/systemd/system/b.service": "[Service]\n",
+		"m.syscontainer": c, "/run/systemd/system/m.service": "", // systemctl mask --runtime
+		"q.syscontainer": c, "q.container": c,
+		"r.syscontainer": c + "[Install]\nAlias=s.service vendor.service\n", "s.syscontainer": c, "/usr/lib/systemd/system/vendor.service": "[Service]\n",
+		"t.syscontainer": c + "Volume=/var/lib/t:/t\n", "t-tmpfiles.syscontainer": c,
+		"u.syscontainer": c + "[Install]\nAlias=same.service\n", "v.syscontainer": c + "[Install]\nAlias=same.service\n",
+	})
+	var names []string
+	for name := range out {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if got := strings.Join(names, " "); got != "q.service r.service s.service same.service t-tmpfiles.service t.service u.service v.service" || !failed {
+		t.Error(got, failed)
+	}
+	for _, want := range []string{
+		"a.syscontainer: no service is made of it: /etc/systemd/system/a.service is there already",
+		"b.syscontainer: no service is made of it: /usr/lib/systemd/system/b.service is there already",
+		"q.syscontainer: /etc/containers/systemd/q.container becomes q.service too",
+		"Alias=: s.service is taken by /etc/containers/systemd/s.syscontainer",
+		"Alias=: vendor.service is taken by /usr/lib/systemd/system/vendor.service",
+		"t-tmpfiles.service is needed for Tmpfiles= and the sources of Volume=, and is taken by",
+		"Alias=: same.service is taken by /etc/containers/systemd/u.syscontainer",
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("nobody said %q:\n%s", want, stderr)
+		}
+	}
+	for _, name := range []string{"q", "r", "t", "v"} {
+		if !strings.Contains(out[name+".service"], "--fail") {
+			t.Error(name, " does not fail")
+		}
+	}
+	if out["same.service"] != "-> u.service" || strings.Contains(stderr, "m.syscontainer") {
+		t.Error(out["same.service"], stderr)
+	}
+
+	// With Quadlet installed the name is Quadlet's.
+	out, stderr, _ = generate(t, map[string]string{"q.syscontainer": c, "q.container": c, "/usr/lib/systemd/system-generators/podman-system-generator": "x"})
+	if len(out) > 0 || !strings.Contains(stderr, "no service is made of it: /etc/containers/systemd/q.container becomes q.service too") {
+		t.Error(out, stderr)
+	}
+}
+
+// Secrets in a file that only root may read stay so.
+func TestPrivateFilesStayPrivate(t *testing.T) {
+	root, dir := t.TempDir(), t.TempDir()
+	d := root + "/etc/containers/systemd/"
+	must(t, os.MkdirAll(d+"a.syscontainer.d", 0o755))
+	for _, name := range []string{"a", "b", "c"} {
+		must(t, os.WriteFile(d+name+".syscontainer", []byte("[Container]\nImage=q.io/a\n"), 0o644))
+	}
+	must(t, os.WriteFile(d+"a.syscontainer.d/secret.conf", []byte("[Container]\nEnvironment=PASSWORD=x\n"), 0o600))
+	must(t, os.Chmod(d+"b.syscontainer", 0o640))
+	said(t, func() {
+		log := openLog(true)
+		convert(root, units.Load(root, units.Directories()), log).write(dir, log)
+	})
+	for name, want := range map[string]fs.FileMode{"a": 0o600, "b": 0o600, "c": 0o644} {
+		info, err := os.Stat(dir + "/" + name + ".service")
+		if must(t, err); info.Mode() != want {
+			t.Error(name, info.Mode())
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	allowed := []string{"Type=notify", "Delegate=true", "KillMode=mixed", "NotifyAccess=all", "ProtectSystem=full", "DynamicUser=no",
+		"ReadOnlyPaths=/etc /usr", "SystemCallFilter=~@reboot", "DevicePolicy=closed", "RootDirectory=/", "ExecStart=", "User=",
+		"NoNewPrivileges=yes", "ExecStartPost=/bin/true", "RestrictNamespaces=no", "Slice=x.slice", "RemainAfterExit=yes"}
+	refused := []string{"Type=oneshot", "Type=simple", "Delegate=no", "Delegate=cpu", "KillMode=process", "NotifyAccess=main", "ProtectSystem=strict",
+		"DynamicUser=yes", "ReadOnlyPaths=/", "ReadOnlyPaths=-/run", "ReadOnlyPaths=/etc /var/lib", "SystemCallFilter=@system-service",
+		"DevicePolicy=strict", "RootDirectory=/x", "RootImage=/x", "ExecStart=/bin/sh", "User=nobody", "Group=x", "PIDFile=/run/x", "ExitType=cgroup",
+		"ProtectControlGroups=yes", "ProtectControlGroups=private", "RestrictNamespaces=yes", "RestrictNamespaces=net", "CapabilityBoundingSet=CAP_SYS_ADMIN", "DelegateSubgroup=x"}
+	for i, lines := range [][]string{allowed, refused} {
+		for _, l := range lines {
+			out, stderr, failed := generate(t, map[string]string{"a.syscontainer": "[Container]\nImage=q.io/a\n[Service]\n" + l + "\n"})
+			if failed != (i == 1) || failed && !strings.Contains(stderr, "a.syscontainer:4: ") {
+				t.Error(l, failed, stderr, out)
+			}
+			if n := strings.Count(out["a.service"], "\nExecStart="); n != 1 {
+				t.Error(l, n, " times ExecStart=")
+			}
+		}
+	}
+}
+
+func TestStopping(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                               "TimeoutStopSec=10s",
+		"StopTimeout=0":                  "TimeoutStopSec=1us",
+		"StopTimeout=1.5":                "TimeoutStopSec=1500000us",
+		"StopTimeout=infinity":           "TimeoutStopSec=infinity",
+		"[Service]\nTimeoutStopSec=3min": "TimeoutStopSec=3min",
+		"[Service]\nTimeoutSec=1":        "TimeoutSec=1",
+		"StopTimeout=5\n[Service]\nTimeoutStopSec=9": "TimeoutStopSec=9 TimeoutStopSec=5s",
+	} {
+		out, _, _ := generate(t, map[string]string{"a.syscontainer": "[Container]\nImage=q.io/a\n" + text + "\n"})
+		var got []string
+		_, service, _ := strings.Cut(out["a.service"], "[Service]")
+		for l := range strings.Lines(service) {
+			if strings.HasPrefix(l, "Timeout") {
+				got = append(got, strings.TrimSpace(l))
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %s", text, got, want)
+		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		args          []string
+		dirs          int
+		text, problem bool
+	}{
+		{[]string{"a"}, 1, false, false}, {[]string{"a", "b", "c"}, 3, false, false}, {[]string{"--dry-run"}, 0, false, false},
+		{nil, 0, false, true}, {[]string{"a", "b"}, 2, false, true}, {[]string{"-x"}, 0, false, true}, {[]string{"-h"}, 0, true, false},
+		{[]string{"--version"}, 0, true, false}, {[]string{"--root=/r", "a"}, 1, false, false},
+	} {
+		o, text, problem := parse(c.args)
+		if (text != "") != c.text || (problem != "") != c.problem || !c.text && !c.problem && len(o.dirs) != c.dirs {
+			t.Error(c.args, o, text, problem)
+		}
+	}
+	for line := range strings.Lines(usage) {
+		if len(line) > 81 {
+			t.Error("longer than 80: ", line)
+		}
+	}
+	t.Setenv("SYSTEMD_IN_INITRD", "1")
+	if code := run([]string{"/nowhere"}); code != 0 {
+		t.Error(code)
+	}
+}
+
+// An output directory that cannot be written loses nothing but is told.
+func TestUnwritable(t *testing.T) {
+	var failed bool
+	stderr := said(t, func() {
+		log := openLog(true)
+		(&plan{files: []file{{"a.service", "x", false}}, links: []link{{"b.wants/a.service", "../a.service"}}}).write("/nowhere/at/all", log)
+		failed = log.failed
+	})
+	if !failed || !strings.Contains(stderr, "/nowhere/at/all/a.service: cannot be written: no such file or directory") {
+		t.Error(stderr)
+	}
+}
+
+// Whatever a file says: no path leaves the directory, Exec lines are ours or the
+// author's own of [Service], nothing becomes a second line, and systemd's syntax of
+// the result is what we think it is.
+func FuzzUnit(f *testing.F) {
+	all, err := filepath.Glob("testdata/units/*.syscontainer")
+	must(f, err)
+	for _, name := range all {
+		data, err := os.ReadFile(name)
+		must(f, err)
+		f.Add(strings.TrimSuffix(filepath.Base(name), ".syscontainer"), string(data))
+	}
+	f.Add("a", "[Container]\nImage=q.io/a\nVolume=/var/lib/a b\"'\\:/x\nTmpfiles=d /a \\\\\nRuntime=crun\n[Install]\nAlias=../x.service")
+	root, dir := f.TempDir(), "/out"
+	must(f, os.MkdirAll(root+"/etc/containers/systemd", 0o755))
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	must(f, err)
+	f.Fuzz(func(t *testing.T, name, text string) {
+		if _, err := units.ParseName(name); err != nil {
+			t.Skip()
+		}
+		file := root + "/etc/containers/systemd/" + name + ".syscontainer"
+		must(t, os.WriteFile(file, []byte(text), 0o644))
+		defer os.Remove(file)
+		set := units.Load(root, units.Directories())
+		p := convert(root, set, &logger{kernel: int(null.Fd())})
+		for _, l := range p.links {
+			full := filepath.Join(dir, filepath.Dir(l.name), l.target)
+			if !filepath.IsLocal(l.name) || filepath.Dir(full) != dir {
+				t.Fatalf("%+v", l)
+			}
+		}
+		for _, out := range p.files {
+			if !filepath.IsLocal(out.name) || strings.Contains(out.name, "/") || strings.ContainsAny(out.text, "\r\x00") {
+				t.Fatalf("%q\n%s", out.name, out.text)
+			}
+			checkExec(t, out.text, set)
+		}
+	})
+}
+
+// checkExec looks at a generated unit with nothing but lines: every Exec line is one
+// of ours, word for word, or stands in [Service] of the input.
+func checkExec(t *testing.T, text string, set *units.Set) {
+	section := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasSuffix(line, `\`) {
+			t.Fatalf("goes on in the next: %q", line)
+		}
+		if strings.HasPrefix(line, "[") {
+			section = line
+		}
+		key, value, _ := strings.Cut(line, "=")
+		if section != "[Service]" || !strings.HasPrefix(key, "Exec") {
+			continue
+		}
+		words := strings.Fields(value)
+		ours := strings.TrimPrefix(words[0], "-") == renderPath || value == "systemd-tmpfiles --create -"
+		for _, w := range words[1:] {
+			runtime, is := strings.CutPrefix(w, "--runtime=")
+			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--clean", "--fail", "--create", "-"}, w) ||
+				is && strings.Trim(runtime, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._+/-") == "")
+		}
+		for _, u := range set.Units {
+			for _, l := range u.Section("Service") {
+				ours = ours || l.Key == key && strings.TrimSpace(value) == l.Value
+			}
+		}
+		if !ours {
+			t.Fatalf("%q in\n%s", line, text)
+		}
+	}
+}
