@@ -45,19 +45,17 @@ func benchGenerator(ctx context.Context, runs int) error {
 		fmt.Println("  Quadlet is not installed here: nothing to compare with")
 	}
 	for _, n := range []int{0, 1, 100, 1000} {
-		files, out := filepath.Join(dir, fmt.Sprint(n)), filepath.Join(dir, fmt.Sprint(n, "-out"))
-		if err := os.MkdirAll(files, 0o755); err != nil {
-			return err
-		}
+		out := filepath.Join(dir, fmt.Sprint(n, "-out"))
+		files := func(suffix string) string { return filepath.Join(dir, fmt.Sprint(n), suffix) }
 		for i := range n {
 			text := fmt.Sprintf(typical, i)
 			for _, suffix := range []string{"syscontainer", "container"} {
-				if err := write(filepath.Join(files, fmt.Sprintf("service-%d.%s", i, suffix)), text); err != nil {
+				if err := write(filepath.Join(files(suffix), fmt.Sprintf("service-%d.%s", i, suffix)), text); err != nil {
 					return err
 				}
 			}
 		}
-		generate := func(program, variable string) func() error {
+		generate := func(program, variable, suffix string) func() error {
 			return func() error {
 				// Output is thrown away before every run, as systemd does; that is measured with it, for both.
 				if err := os.RemoveAll(out); err != nil {
@@ -67,13 +65,13 @@ func benchGenerator(ctx context.Context, runs int) error {
 					return err
 				}
 				cmd := exec.CommandContext(ctx, program, out, out, out)
-				cmd.Env = []string{"PATH=/usr/bin", variable + "=" + files}
+				cmd.Env = []string{"PATH=/usr/bin", variable + "=" + files(suffix)}
 				return cmd.Run()
 			}
 		}
-		things := []func() error{func() error { return exec.CommandContext(ctx, "/bin/true").Run() }, generate(ours, "SYSCONTAINER_UNIT_DIRS")}
+		things := []func() error{func() error { return exec.CommandContext(ctx, "/bin/true").Run() }, generate(ours, "SYSCONTAINER_UNIT_DIRS", "syscontainer")}
 		if compare {
-			things = append(things, generate(quadlet, "QUADLET_UNIT_DIRS"))
+			things = append(things, generate(quadlet, "QUADLET_UNIT_DIRS", "container"))
 		}
 		f, err := measure(runs, things...)
 		if err != nil {
