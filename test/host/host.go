@@ -77,7 +77,15 @@ type Result struct {
 // String is everything a person needs to see why a script failed.
 func (r Result) String() string {
 	return fmt.Sprintf("exit status %d\n--- stdout\n%s--- trace\n%s--- journal (end)\n%s--- console\n%s",
-		r.Exit, r.Stdout, tail(r.Trace, 60), tail(r.Journal, 60), tail(r.Console, 20))
+		r.Exit, r.Stdout, tail(r.Trace, 60), tail(sinceScript(r.Journal), 80), tail(r.Console, 20))
+}
+
+// sinceScript leaves out what every boot says.
+func sinceScript(journal string) string {
+	if i := strings.Index(journal, "Starting host-script.service"); i >= 0 {
+		return journal[i:]
+	}
+	return journal
 }
 
 func tail(s string, lines int) string {
