@@ -20,6 +20,6 @@ for file in /etc/containers/systemd/*.syscontainer; do
 	name=$(basename "$file" .syscontainer)
 	test "$(show "$name" LoadState)" = loaded
 	test "$(show "$name" SourcePath)" = "$file"
-	systemd-analyze verify --man=no --recursive-errors=no "$name.service" >/tmp/verified 2>&1 || cat /tmp/verified >&2
+	systemd-analyze verify --man=no --recursive-errors=no "/run/systemd/generator/$name.service" >/tmp/verified 2>&1 || cat /tmp/verified >&2
 	test ! -s /tmp/verified
 done
