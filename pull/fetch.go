@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+
+	"syscontainer/pull/ostree"
+	"syscontainer/pull/registry"
+	"syscontainer/pull/store"
+)
+
+// fetcher brings images into the store below root.
+type fetcher struct {
+	root     string
+	options  registry.Options
+	progress *progress
+}
+
+// fetch makes sure that the store has what reference names now, and that
+// reference finds it. Each step is published only when the one before is
+// durable: objects, OSTree refs, checkout, reference. An error, a kill or a
+// power cut leaves what was there before; the next fetch removes the debris.
+func (f *fetcher) fetch(ctx context.Context, reference string) (store.Image, error) {
+	w, err := store.OpenWriter(f.root)
+	if err != nil {
+		return store.Image{}, err
+	}
+	waited := false
+	lock, err := w.Lock(reference, func() {
+		waited = true
+		f.progress.phase("waiting for another fetch of " + reference)
+	})
+	if err != nil {
+		return store.Image{}, err
+	}
+	defer lock.Close()
+	if waited { // two units want it: the other one has just asked the registry
+		if image, err := store.Lookup(f.root, reference); err == nil {
+			return image, nil
+		}
+	}
+	if err := w.Sweep(); err != nil {
+		return store.Image{}, err
+	}
+
+	f.progress.phase("asking for " + reference)
+	source, err := registry.Open(ctx, reference, f.options)
+	if err != nil {
+		return store.Image{}, err
+	}
+	defer source.Close()
+	wanted, err := source.Resolve(ctx)
+	if err != nil {
+		return store.Image{}, err
+	}
+	repo, err := ostree.OpenOrCreate(w.Repo())
+	if err != nil {
+		return store.Image{}, err
+	}
+	defer repo.Close()
+
+	commit, err := f.commit(ctx, repo, source, wanted, reference)
+	if err != nil {
+		return store.Image{}, err
+	}
+	image, complete := w.Has(wanted.Digest)
+	if !complete {
+		f.progress.phase("checking out " + reference)
+		if image, err = checkOut(ctx, w, repo, wanted, commit); err != nil {
+			return store.Image{}, err
+		}
+	}
+	return image, w.SetReference(reference, image)
+}
