@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -607,5 +608,34 @@ func TestNoSpaceIsReserved(t *testing.T) {
 	r.config.minFreeBytes = 1 << 60
 	if _, err := begin(t, r).WriteFile(Meta{}, 1, strings.NewReader("x")); !errors.Is(err, unix.ENOSPC) {
 		t.Error(err)
+	}
+}
+
+// Objects that the repository has already may come up any number of times in a
+// later transaction.
+func TestStoredObjectsComeUpTwice(t *testing.T) {
+	repo, err := OpenOrCreate(filepath.Join(t.TempDir(), "repo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repo.Close()
+	for i := range 2 {
+		txn, err := repo.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer txn.Abort()
+		dir := func() *Tree { return &Tree{Meta: Meta{Mode: 0o755}} }
+		tree, meta, err := txn.WriteTree(&Tree{Meta: Meta{Mode: 0o755}, Dirs: map[string]*Tree{"a": dir(), "b": dir()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit, err := txn.WriteCommit(Commit{Subject: fmt.Sprint(i), Tree: tree, Meta: meta})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := txn.Publish(map[string]Checksum{"r": commit}); err != nil {
+			t.Fatalf("transaction %d: %v", i+1, err)
+		}
 	}
 }

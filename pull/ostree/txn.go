@@ -195,12 +195,12 @@ func (t *Txn) claim(o object) (write bool, err error) {
 		}
 		return false, errors.New("the transaction has ended")
 	}
-	_, known := t.known[o]
-	t.known[o] = true
-	t.mu.Unlock()
-	if known {
+	if _, known := t.known[o]; known {
+		t.mu.Unlock()
 		return false, nil
 	}
+	t.known[o] = true
+	t.mu.Unlock()
 	if t.present[o.sum[0]] {
 		switch found, err := t.repo.has(o); {
 		case err != nil:
