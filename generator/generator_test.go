@@ -156,6 +156,17 @@ func TestSameBytesEachTime(t *testing.T) {
 	}
 }
 
+// No start waits for the network, unless its author says so: what is ordered there
+// cannot be taken back by a drop-in.
+func TestNobodyWaitsForTheNetwork(t *testing.T) {
+	out, _ := golden(t)
+	for name, text := range out {
+		if strings.Contains(text, "network-online") {
+			t.Error(name, " waits:\n", text)
+		}
+	}
+}
+
 // systemd's own parser is the judge: it must have nothing to say about any unit.
 func TestVerify(t *testing.T) {
 	need(t, "systemd-analyze")
