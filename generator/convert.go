@@ -105,7 +105,7 @@ func (c *converter) unit(u *units.Unit, in installed, errs units.Problems) {
 	if len(errs) > 0 {
 		text, files = stub(u, errs), nil
 		c.log.errors(errs...)
-		c.log.errors(&units.Problem{File: u.Path, Msg: name + " will fail with " + map[bool]string{true: "this message", false: "these messages"}[len(errs) == 1]})
+		c.log.errors(&units.Problem{File: u.Path, Msg: name + " will fail at its start and say so"})
 	}
 	c.log.warnings(warnings...)
 	c.files = append(c.files, file{name, text.String(), u.Private})

@@ -20,7 +20,7 @@ type Name struct {
 // allows is an error, so that no name leads out of a directory.
 func ParseName(s string) (Name, error) {
 	if s == "" || s[0] == '@' {
-		return Name{}, wrong("", quote(s), " is no unit name: nothing stands before the ", map[bool]string{true: "suffix", false: "@"}[s == ""])
+		return Name{}, wrong("", quote(s), " is no unit name: it begins with nothing")
 	}
 	if len(s)+len(".service") > longestName {
 		return Name{}, wrong("", "the name is longer than systemd allows")
