@@ -19,6 +19,7 @@ var step = func() {}
 // commit with missing objects. Either way the transaction has ended.
 func (t *Txn) Publish(refs map[string]Checksum) error {
 	defer t.Abort()
+	t.background.Wait()
 	t.mu.Lock()
 	err := t.err
 	if t.closed {

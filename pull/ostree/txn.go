@@ -29,8 +29,12 @@ type Txn struct {
 	known  map[object]bool // written here (true) or found in the repository (false)
 	large  int             // number of the last large file
 	free   int64           // bytes that may still be written
+	dirty  int64           // bytes written since the last early write-back
+	early  bool            // an early write-back is under way
 	err    error           // the first failed write: nothing can be published
 	closed bool
+
+	background sync.WaitGroup // early write-backs
 }
 
 // prefix is a directory of staged file objects, named as in objects/. Where
@@ -44,6 +48,8 @@ type prefix struct {
 const (
 	txnPrefix = "txn-"
 	metaDir   = "meta" // staged metadata objects
+
+	earlyWriteBack = 64 << 20
 )
 
 // Begin starts a transaction. It waits for a running prune, at most as long
@@ -169,7 +175,9 @@ func (t *Txn) reserve() error {
 	return nil
 }
 
-// take accounts for a file before it is written.
+// take accounts for a file before it is written, and now and then has what was
+// written so far made durable in the background, so that little is left to
+// wait for in the end.
 func (t *Txn) take(size int64) error {
 	size = (size + 4095) &^ 4095
 	t.mu.Lock()
@@ -178,6 +186,18 @@ func (t *Txn) take(size int64) error {
 		return fmt.Errorf("%d bytes are needed, and only %d are left of what core.min-free-space-* allows: %w", size, t.free, unix.ENOSPC)
 	}
 	t.free -= size
+	if t.dirty += size; t.dirty >= earlyWriteBack && !t.early && t.repo.config.fsync {
+		t.dirty, t.early = 0, true
+		t.background.Go(func() {
+			err := t.sync() // an error is told once only
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.early = false
+			if t.err == nil {
+				t.err = err
+			}
+		})
+	}
 	return nil
 }
 
@@ -249,6 +269,7 @@ func (t *Txn) Abort() {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
+	t.background.Wait()
 	if t.dir != nil {
 		t.root.RemoveAll(t.name) // the next Begin tries again
 		t.dir.Close()
