@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"syscontainer/pull/ostree"
 	"syscontainer/pull/registry"
@@ -43,15 +44,11 @@ func (f *fetcher) fetch(ctx context.Context, reference string) (store.Image, err
 	}
 
 	f.progress.phase("asking for " + reference)
-	source, err := registry.Open(ctx, reference, f.options)
+	source, wanted, err := ask(ctx, reference, f.options)
 	if err != nil {
 		return store.Image{}, err
 	}
 	defer source.Close()
-	wanted, err := source.Resolve(ctx)
-	if err != nil {
-		return store.Image{}, err
-	}
 	repo, err := ostree.OpenOrCreate(w.Repo())
 	if err != nil {
 		return store.Image{}, err
@@ -70,4 +67,23 @@ func (f *fetcher) fetch(ctx context.Context, reference string) (store.Image, err
 		}
 	}
 	return image, w.SetReference(reference, image)
+}
+
+// answer bounds all attempts to get a manifest. A service's start takes no
+// longer than 90 seconds by default; it shall fail with our message.
+const answer = 45 * time.Second
+
+func ask(ctx context.Context, reference string, options registry.Options) (*registry.Source, *registry.Image, error) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	source, err := registry.Open(ctx, reference, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	image, err := source.Resolve(ctx)
+	if err != nil {
+		source.Close()
+		return nil, nil, err
+	}
+	return source, image, nil
 }

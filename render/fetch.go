@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,14 +19,9 @@ import (
 	"syscontainer/units"
 )
 
-const (
-	// stallTime is how long a fetch may be silent before systemd's start timeout
-	// ends it, once it has begun to move.
-	stallTime = 30 * time.Second
-	// networkTime bounds the wait for network-online.target; the rest of
-	// TimeoutStartSec= is for the registry's first answer.
-	networkTime = 30 * time.Second
-)
+// stallTime is how long a fetch may be silent before systemd's start timeout
+// ends it, once it has begun to move.
+const stallTime = 30 * time.Second
 
 // findImage returns the unit's image, fetched as Pull= says.
 func findImage(o options, c *units.Container) (store.Image, error) {
@@ -63,8 +57,7 @@ func findImage(o options, c *units.Container) (store.Image, error) {
 //
 // The child has a process group of its own, gets our SIGTERM, and dies with us.
 func fetch(o options, reference string) error {
-	waitForNetwork(reference)
-	args := []string{"pull", "--progress-fd=3", reference}
+	args := []string{"pull", "--wait-online", "--progress-fd=3", reference}
 	if o.root != "" {
 		args = append([]string{"--root", o.root}, args...)
 	}
@@ -126,27 +119,6 @@ func fetch(o options, reference string) error {
 			return fmt.Errorf("%s pull: %w", commandPath, err)
 		}
 	}
-}
-
-// waitForNetwork lets systemd bring up the network if the reference needs one. No
-// unit is ordered after network-online.target by default: only a fetch pays for
-// it. An error is none of ours: the fetch will tell.
-func waitForNetwork(reference string) {
-	for _, transport := range []string{"oci:", "oci-archive:", "docker-archive:", "dir:"} {
-		if strings.HasPrefix(reference, transport) {
-			return
-		}
-	}
-	if _, err := os.Lstat("/run/systemd/system"); err != nil || notifySocket() == "" {
-		return
-	}
-	notify("STATUS=waiting for the network to fetch " + reference)
-	ctx, cancel := context.WithTimeout(context.Background(), networkTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "systemctl", "--quiet", "start", "network-online.target")
-	cmd.WaitDelay = time.Second
-	cmd.Run()
-	notify("STATUS=fetching " + reference)
 }
 
 // passThrough copies lines as they come and returns the last that says something,
