@@ -1,0 +1,99 @@
+package ostree
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// shutDown cuts a file system off from its disk at once, without writing its
+// log: what was not made durable is lost, as in a power cut. See
+// linux/fs.h, FS_IOC_SHUTDOWN.
+func shutDown(t *testing.T, path string) {
+	t.Helper()
+	const request, noLogFlush = 0x8004587d, 2
+	dir := must[*os.File](t)(os.Open(path))
+	defer dir.Close()
+	if err := unix.IoctlSetPointerInt(int(dir.Fd()), request, noLogFlush); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// When the power fails, refs that were published are there, each with all its
+// objects.
+func TestPowerCut(t *testing.T) {
+	need(t, "ostree", "mkfs.ext4", "mount", "umount")
+	if testing.Short() {
+		t.Skip("mounts file systems")
+	}
+	work := t.TempDir()
+	disk, mnt := work+"/disk", work+"/mnt"
+	if err := os.WriteFile(disk, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(disk, 128<<20); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "mkfs.ext4", "-q", "-F", disk)
+	if err := os.Mkdir(mnt, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mount := func() error { return exec.Command("mount", "-o", "loop", disk, mnt).Run() }
+	if err := mount(); err != nil {
+		if os.Getenv("SYSCONTAINER_TEST_STRICT") == "1" {
+			t.Fatalf("needs loop devices: %v", err)
+		}
+		t.Skipf("needs loop devices: %v", err)
+	}
+	defer exec.Command("umount", "-l", mnt).Run()
+	path := filepath.Join(mnt, "repo")
+	finished := 0
+	for n := range 14 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "OSTREE_TEST_CRASH_REPO="+path, "OSTREE_TEST_CRASH_FSYNC=1", fmt.Sprint("OSTREE_TEST_CRASH_SALT=", n))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		var published bool
+		if n%3 == 2 { // right after it returned
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			published = true
+			shutDown(t, mnt)
+		} else {
+			time.Sleep(time.Duration(4+2*n) * time.Millisecond)
+			shutDown(t, mnt)
+			cmd.Process.Kill()
+			published = <-done == nil
+		}
+		run(t, "umount", mnt)
+		if err := mount(); err != nil {
+			t.Fatalf("mount again: %v", err)
+		}
+		if _, err := os.Stat(path + "/objects"); err != nil {
+			if published {
+				t.Fatal("the repository is gone")
+			}
+			continue
+		}
+		inspect(t, path, n)
+		if published {
+			finished++
+			r := must[*Repo](t)(Open(path))
+			c := must[*Commit](t)(r.ReadCommit(must[Checksum](t)(r.ResolveRef("newest"))))
+			if c.Subject != fmt.Sprint(n) {
+				t.Errorf("cut %d: the newest commit is %q", n, c.Subject)
+			}
+			r.Close()
+		}
+	}
+	t.Logf("%d of 14 had returned", finished)
+}
