@@ -45,7 +45,7 @@ processes() { find "/sys/fs/cgroup$(show "$1" ControlGroup)" -name cgroup.procs 
 rootfs() {
 	local link
 	for link in "$store"/references/*; do
-		case $(printf '%b' "$(basename "$link" | sed 's/%\(..\)/\\x\1/g')") in
+		case $(printf '%b' "$(basename "$link" | sed 's/_\(..\)/\\x\1/g')") in
 		*"$1") echo "$(readlink -f "$link")/rootfs"; return ;;
 		esac
 	done

@@ -176,12 +176,14 @@ func Boot(ctx context.Context, o Options) (Result, error) {
 
 // write lays out what boot.sh puts into the host: the script, the units that run it, the files of the test.
 func (o Options) write(result string) error {
-	end := "exit-force"
+	// The last thing a host does is to wait that long for processes that ignore SIGTERM.
+	end, patience := "exit-force", "1s"
 	if o.Shutdown {
-		end = "exit"
+		end, patience = "exit", "10s"
 	}
 	files := map[string]string{
-		"/etc/systemd/system/host-script.target": "[Unit]\nRequires=host-script.service basic.target\nAfter=basic.target\nAllowIsolate=yes\n",
+		"/etc/systemd/system.conf.d/50-host.conf": "[Manager]\nDefaultTimeoutStopSec=" + patience + "\n",
+		"/etc/systemd/system/host-script.target":  "[Unit]\nRequires=host-script.service basic.target\nAfter=basic.target\nAllowIsolate=yes\n",
 		"/etc/systemd/system/host-script.service": "[Unit]\nAfter=basic.target dbus.socket\nWants=dbus.socket\n" +
 			"SuccessAction=" + end + "\nFailureAction=" + end + "\n" +
 			"[Service]\nType=oneshot\nExecStart=/bin/bash /host/unit.sh\nSyslogIdentifier=script\nEnvironment=HOME=/root\n",
