@@ -122,7 +122,7 @@ func lookAround(o options, c *units.Container, image *imageConfig, t *tree) (hos
 		Hosts:        realFile("/etc/hosts"),
 		Capabilities: boundingSet(),
 		Sources:      make(map[string]source, len(c.Volumes)),
-		Scratch:      make(map[string]scratch, len(scratchDirectories)),
+		Scratch:      make(map[string]scratch, len(scratchDirectories)+len(c.Tmpfs)),
 	}
 	h.HostName, _ = os.Hostname()
 	if c.Notify && !filepath.IsAbs(h.NotifySocket) {
@@ -147,11 +147,17 @@ func lookAround(o options, c *units.Container, image *imageConfig, t *tree) (hos
 		}
 		h.Sources[v.Source] = sourceOf(&st)
 	}
+	look := func(name string) {
+		if d, ok := t.directory(name); ok {
+			h.Scratch[name] = d
+		}
+	}
+	for _, f := range c.Tmpfs {
+		look(f.Target)
+	}
 	if c.ReadOnly {
 		for _, d := range scratchDirectories {
-			if mode, empty, ok := t.directory(d.path); ok {
-				h.Scratch[d.path] = scratch{mode, empty}
-			}
+			look(d.path)
 		}
 	}
 	return h, nil

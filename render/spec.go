@@ -44,8 +44,30 @@ type source struct {
 
 // scratch is a directory of the image that a tmpfs will cover.
 type scratch struct {
-	Mode  uint32 // permission bits; 0: the image has none
-	Empty bool
+	Mode     uint32 // permission bits; 0: the image has none
+	UID, GID uint32
+	Full     bool // something is in it
+}
+
+// options give the tmpfs the owner and mode of the directory it covers, or else the
+// mode given. What the unit says goes before.
+func (d scratch) options(said []string, mode uint32) []string {
+	says := func(key string) bool {
+		return slices.ContainsFunc(said, func(o string) bool { return strings.HasPrefix(o, key+"=") })
+	}
+	if d.Mode != 0 {
+		mode = d.Mode
+	}
+	if !says("mode") {
+		said = append(said, "mode="+strconv.FormatUint(uint64(mode), 8))
+	}
+	if d.UID != 0 && !says("uid") {
+		said = append(said, "uid="+strconv.FormatUint(uint64(d.UID), 10))
+	}
+	if d.GID != 0 && !says("gid") {
+		said = append(said, "gid="+strconv.FormatUint(uint64(d.GID), 10))
+	}
+	return said
 }
 
 // scratchDirectories stay writable in a read-only root, by their default modes.
@@ -228,6 +250,7 @@ func mounts(c *units.Container, h host) ([]rspec.Mount, error) {
 		options := slices.Clone(t.Options)
 		options = unless(options, "nosuid", "suid")
 		options = unless(options, "nodev", "dev")
+		options = h.Scratch[path.Clean(t.Target)].options(options, 0o1777)
 		list = append(list, rspec.Mount{Destination: path.Clean(t.Target), Type: "tmpfs", Source: "tmpfs", Options: options})
 	}
 	slices.Reverse(list) // of two for one destination the later wins, here the first found
@@ -263,14 +286,11 @@ func defaultMounts(c *units.Container, h host) []rspec.Mount {
 	if c.ReadOnly {
 		for _, d := range scratchDirectories {
 			in := h.Scratch[d.path]
-			if in.Mode == 0 {
-				in.Mode, in.Empty = d.mode, true
+			options := in.options([]string{"nosuid", "nodev"}, d.mode)
+			if in.Full {
+				options = append(options, "tmpcopyup") // what the image put there; runc and crun know the word
 			}
-			m := mount(d.path, "tmpfs", "tmpfs", "nosuid", "nodev", "mode="+strconv.FormatUint(uint64(in.Mode), 8))
-			if !in.Empty {
-				m.Options = append(m.Options, "tmpcopyup") // what the image put there; runc and crun know the word
-			}
-			list = append(list, m)
+			list = append(list, mount(d.path, "tmpfs", "tmpfs", options...))
 		}
 	}
 	if c.Network != "none" {

@@ -70,7 +70,7 @@ func someHost(name string) host {
 		ResolvConf: "/run/systemd/resolve/stub-resolv.conf", Hosts: "/etc/hosts",
 		User:    user{UID: 1000, GID: 1001, Groups: []uint32{2000, 2001}, Home: "/home/app"},
 		Sources: map[string]source{"/usr/share": {Dir: true}, "/usr/bin": {Dir: true}, "/usr/lib": {Dir: true}, "/dev/zero": {Device: "c", Major: 1, Minor: 5}},
-		Scratch: map[string]scratch{"/run": {Mode: 0o755}, "/tmp": {Mode: 0o1777, Empty: true}},
+		Scratch: map[string]scratch{"/run": {Mode: 0o755, Full: true}, "/tmp": {Mode: 0o1777}},
 	}
 }
 

@@ -81,20 +81,20 @@ func (t *tree) readFile(name string, limit int64) ([]byte, error) {
 
 // directory tells the mode bits of a directory (07777) and whether anything is in
 // it. No such directory is ok == false.
-func (t *tree) directory(name string) (mode uint32, empty, ok bool) {
+func (t *tree) directory(name string) (d scratch, ok bool) {
 	fd, err := t.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return 0, true, false
+		return d, false
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if unix.Fstat(fd, &st) != nil {
-		return 0, true, false
+		return d, false
 	}
 	buffer := make([]byte, 1024) // holds "." and ".." and one more of any length
 	n, _ := unix.Getdents(fd, buffer)
 	_, _, names := unix.ParseDirent(buffer[:max(n, 0)], 1, nil)
-	return st.Mode & 0o7777, len(names) == 0, true
+	return scratch{Mode: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Full: len(names) > 0}, true
 }
 
 // lstat looks at a path that has no links on its way; with one there it fails.
