@@ -103,15 +103,16 @@ func makeFixture(t *testing.T) fixture {
 	put("etcd", image.Image{Layers: etcd(t), Config: image.Config{Env: []string{"PATH=/usr/local/bin"}}})
 
 	// Wrong on purpose.
-	small := []image.Entry{image.Dir("etc", 0o755), image.File("etc/file", 0o644, strings.Repeat("content\n", 4000))}
+	// Each has a blob of its own: in a layout equal blobs are one file.
 	hostile := func(name string, layer image.Layer) {
+		layer.Entries = []image.Entry{image.Dir("etc", 0o755), image.File("etc/file", 0o644, strings.Repeat(name+"\n", 4000))}
 		put("bad-"+name, image.Image{Layers: []image.Layer{base, layer}, Config: shell})
 	}
-	hostile("digest", image.Layer{Entries: small, WrongDigest: true})
-	hostile("diffid", image.Layer{Entries: small, WrongDiffID: true})
-	hostile("blob", image.Layer{Entries: small, CutBlob: true})
-	hostile("tar", image.Layer{Entries: small, CutTar: true})
-	hostile("media", image.Layer{Entries: small, MediaType: "application/vnd.example.unknown"})
+	hostile("digest", image.Layer{WrongDigest: true})
+	hostile("diffid", image.Layer{WrongDiffID: true})
+	hostile("blob", image.Layer{CutBlob: true})
+	hostile("tar", image.Layer{CutTar: true})
+	hostile("media", image.Layer{MediaType: "application/vnd.example.unknown"})
 	put("bad-config", image.Image{Layers: []image.Layer{base}, ConfigType: "application/vnd.example.config+json"})
 	for name, entries := range escapes() {
 		put("escape-"+name, image.Image{Layers: []image.Layer{base, {Entries: entries}}, Config: shell})

@@ -36,7 +36,7 @@ within 10 sh -c 'systemctl -q is-active app && test "$(systemctl show -P NRestar
 
 # A start while half of a bundle is lying around.
 systemctl stop app
-mkdir -p /run/syscontainer/app/rootfs/x
+mkdir -p /run/syscontainer/app/rootfs /run/syscontainer/app/targets/x
 echo '{' >/run/syscontainer/app/config.json
 systemctl start app
 test "$(show app ActiveState)" = active

@@ -5,7 +5,7 @@ registry
 container polite <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
-Exec=/bin/sh -c 'trap "echo bye; exit 0" USR1; while :; do sleep 0.1; done'
+Exec=/bin/sh -c 'trap "echo bye; exit 0" USR1; echo listening; while :; do sleep 0.1; done'
 StopSignal=USR1
 END
 container deaf <<'END'
@@ -15,6 +15,7 @@ Exec=/bin/sleep 1000
 StopTimeout=1
 END
 systemctl start polite deaf
+within 5 sh -c "journalctl --sync; journalctl -q -b -u polite -g listening"
 systemctl stop polite
 journal polite
 says bye /tmp/journal

@@ -5,7 +5,8 @@
 registry
 syscontainer pull 127.0.0.1:5000/base:1
 root=$(rootfs base:1)
-snapshot $store >/tmp/before
+state() { snapshot $store/images; snapshot $store/repo; }
+state >/tmp/before
 mkdir -p /srv/a /srv/b
 echo file >/srv/a/file
 for name in one two; do
@@ -33,7 +34,7 @@ done
 systemctl start writer || :
 systemctl stop one two
 systemctl stop writer
-snapshot $store | diff /tmp/before -
+state | diff /tmp/before -
 test "$(ls $store/images | wc -l)" = 1
 test ! -e "$root/not" -a ! -e "$root/missing-tmpfs" -a ! -e "$root/written"
 
