@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"syscontainer/pull/ostree"
@@ -69,21 +70,27 @@ func (f *fetcher) fetch(ctx context.Context, reference string) (store.Image, err
 	return image, w.SetReference(reference, image)
 }
 
-// answer bounds all attempts to get a manifest. A service's start takes no
-// longer than 90 seconds by default; it shall fail with our message.
-const answer = 45 * time.Second
+// answer bounds all attempts to get a manifest. render lets a silent fetch
+// live for 30 seconds; a start shall fail with our message, not systemd's.
+const answer = 25 * time.Second
 
 func ask(ctx context.Context, reference string, options registry.Options) (*registry.Source, *registry.Image, error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
+	late := func(err error) error {
+		if ctx.Err() == context.DeadlineExceeded {
+			return fmt.Errorf("cannot connect, no answer in %v: %w", answer, err)
+		}
+		return err
+	}
 	source, err := registry.Open(ctx, reference, options)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, late(err)
 	}
 	image, err := source.Resolve(ctx)
 	if err != nil {
 		source.Close()
-		return nil, nil, err
+		return nil, nil, late(err)
 	}
 	return source, image, nil
 }
