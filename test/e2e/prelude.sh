@@ -38,6 +38,10 @@ container() {
 show() { systemctl show -P "$2" "$1"; }
 journal() { journalctl --sync; journalctl -b -q -o cat -u "$1" >/tmp/journal; }
 
+# logged NAME WORD…: the unit's journal gets a line with all of them; it may arrive a moment later.
+in_journal() { journal "$1" && says "${@:2}" /tmp/journal 2>/dev/null; }
+logged() { within 5 in_journal "$@" || { cat /tmp/journal >&2; return 1; }; }
+
 # processes NAME: those in the unit's cgroup, one a line.
 processes() { find "/sys/fs/cgroup$(show "$1" ControlGroup)" -name cgroup.procs -exec cat {} +; }
 

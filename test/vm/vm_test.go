@@ -47,7 +47,7 @@ for runtime in runc crun; do
 	for d in $(find $cgroup -mindepth 1 -type d); do test "$(cat $d/cgroup.type)" = domain; done
 
 	echo go >/srv/fifo/go
-	for i in $(seq 300); do systemctl -q is-active $unit || break; sleep 0.1; done
+	for i in $(seq 300); do systemctl -q is-failed $unit && break; sleep 0.1; done
 	systemctl show -P Result $unit
 	test "$(systemctl show -P ActiveState $unit)" = failed
 	test "$(systemctl show -P ExecMainStatus $unit)" = 9

@@ -10,6 +10,5 @@ test "$(/opt/parts/busybox wget -qO - http://127.0.0.1:8080/)" = 'Hello from a c
 test "$(stat -c %u "/proc/$(show hello MainPID)")" = 1000
 systemctl stop hello
 test "$(show hello Result)" = success
-journal hello
-says 'listens on port 8080 as app' /tmp/journal
+logged hello 'listens on port 8080 as app'
 says bye /tmp/journal

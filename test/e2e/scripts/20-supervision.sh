@@ -22,8 +22,7 @@ for comm in /proc/[0-9]*/comm; do
 	esac
 done
 
-journal app
-says 'payload speaks' /tmp/journal
+logged app 'payload speaks'
 says 'and complains' /tmp/journal
 test "$(journalctl -b -q -u app -o verbose --output-fields=_PID,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER -g 'and complains' | grep -c -e '_SYSTEMD_UNIT=app.service' -e 'SYSLOG_IDENTIFIER=app')" = 2
 

@@ -17,8 +17,7 @@ END
 systemctl start polite deaf
 within 5 sh -c "journalctl --sync; journalctl -q -b -u polite -g listening"
 systemctl stop polite
-journal polite
-says bye /tmp/journal
+logged polite bye
 test "$(show polite Result)" = success
 systemctl stop deaf
 test "$(show deaf ActiveState)" != active

@@ -28,8 +28,7 @@ ReadOnly=no
 END
 systemctl start one two
 for name in one two; do
-	journal $name
-	says 'sees file file' /tmp/journal
+	logged $name 'sees file file'
 done
 systemctl start writer || :
 systemctl stop one two

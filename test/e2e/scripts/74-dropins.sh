@@ -7,8 +7,7 @@ printf '[Container]\nEnvironment=B=admin\n' >/etc/containers/systemd/app.syscont
 printf '[Container]\nEnvironment=C=runtime\n[Service]\nEnvironment=UNUSED=1\n' >/run/containers/systemd/app.syscontainer.d/30-runtime.conf
 systemctl daemon-reload
 systemctl start app
-journal app
-says 'vendor admin runtime' /tmp/journal
+logged app 'vendor admin runtime'
 
 # What runs is what systemd loaded: it shows in `systemctl cat`, and a change waits for the reload.
 systemctl cat app >/tmp/cat
@@ -19,11 +18,9 @@ journal app
 fails grep changed /tmp/journal
 systemctl daemon-reload
 systemctl restart app
-journal app
-says 'vendor changed runtime' /tmp/journal
+logged app 'vendor changed runtime'
 
 printf '[Container]\nImage=127.0.0.1:5000/base:1\nExec=/bin/sh -c "echo admin file; exec sleep 1000"\n' >/etc/containers/systemd/app.syscontainer
 systemctl daemon-reload
 systemctl restart app
-journal app
-says 'admin file' /tmp/journal
+logged app 'admin file'

@@ -44,5 +44,4 @@ Exec=/bin/sleep 1000
 Volume=/srv/not/there:/x
 END
 fails systemctl start elsewhere
-journal elsewhere
-says /srv/not/there /tmp/journal
+logged elsewhere /srv/not/there

@@ -21,7 +21,6 @@ Exec=/usr/local/bin/etcd
 END
 systemctl start app
 fails systemctl start big
-journal big
-says 'no space left' /tmp/journal
+logged big 'no space left'
 syscontainer pull 127.0.0.1:5000/sibling:1
 sound

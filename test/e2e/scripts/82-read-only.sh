@@ -23,7 +23,6 @@ END
 systemctl start baked
 test "$(show baked ActiveState)" = active
 fails systemctl start missing
-journal missing
-says 'read-only file system' /tmp/journal
+logged missing 'read-only file system'
 fails syscontainer pull 127.0.0.1:5000/sibling:1 2>/tmp/said
 says $store 'read-only file system' /tmp/said

@@ -15,12 +15,10 @@ END
 runc=$(command -v runc)
 mv "$runc" /root/runc
 fails systemctl start app
-journal app
-says runc /tmp/journal
+logged app runc
 says install /tmp/journal
 fails systemctl start other
-journal other
-says no-such-runtime /tmp/journal
+logged other no-such-runtime
 mv /root/runc "$runc"
 systemctl start app
 test "$(show app ActiveState)" = active

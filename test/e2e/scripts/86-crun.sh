@@ -12,8 +12,7 @@ systemctl start app
 pid=$(show app MainPID)
 test "$(cat "/proc/$pid/comm")" = sleep
 test "$(processes app)" = "$pid"
-journal app
-says 'payload speaks' /tmp/journal
+logged app 'payload speaks'
 systemctl restart app
 systemctl stop app
 test -z "$(crun list -q)"
