@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
@@ -26,6 +27,7 @@ type rootPlan struct {
 type target struct {
 	path string // without links
 	file bool   // else a directory
+	mode uint32 // of a directory
 }
 
 // missingTargets finds what a runtime would create in the root before it mounts
@@ -45,7 +47,12 @@ func missingTargets(t *tree, s *rspec.Spec, isFile func(source string) bool) ([]
 		case at.exists && at.dir == file:
 			return nil, fmt.Errorf("mount %s on %s: one is a directory, the other is not", m.Source, m.Destination)
 		case !at.exists:
-			missing = append(missing, target{at.path, file})
+			missing = append(missing, target{at.path, file, modeOf(m, 0o755)})
+		case m.Type == "tmpfs":
+			// runc 1.1 gives a tmpfs the mode of what it covers, whatever mode= says.
+			if d, ok := t.directory(m.Destination); ok && d.Mode != modeOf(m, d.Mode) {
+				missing = append(missing, target{at.path, false, modeOf(m, d.Mode)})
+			}
 		}
 		covers[at.path] = true
 	}
@@ -54,9 +61,21 @@ func missingTargets(t *tree, s *rspec.Spec, isFile func(source string) bool) ([]
 		return nil, fmt.Errorf("working directory: %w", err)
 	}
 	if !at.covered && !at.exists {
-		missing = append(missing, target{path: at.path})
+		missing = append(missing, target{path: at.path, mode: 0o755})
 	}
 	return missing, nil
+}
+
+// modeOf is what a mount's mode= says, or else the other.
+func modeOf(m rspec.Mount, otherwise uint32) uint32 {
+	for _, option := range m.Options {
+		if value, ok := strings.CutPrefix(option, "mode="); ok {
+			if mode, err := strconv.ParseUint(value, 8, 12); err == nil {
+				otherwise = uint32(mode)
+			}
+		}
+	}
+	return otherwise
 }
 
 // makeTargets fills dir, which is laid over the checkout: the missing targets,
@@ -91,6 +110,17 @@ func makeTargets(t *tree, dir string, missing []target) error {
 			} else if errors.Is(err, os.ErrExist) {
 				err = nil
 			}
+			if err != nil {
+				return err
+			}
+		}
+		if !m.file {
+			d, err := over.Open("." + m.path)
+			if err != nil {
+				return err
+			}
+			err = unix.Fchmod(int(d.Fd()), m.mode)
+			d.Close()
 			if err != nil {
 				return err
 			}

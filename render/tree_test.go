@@ -103,7 +103,7 @@ func TestMissingTargets(t *testing.T) {
 		bind("/a/b/c", "dir"), // in the volume
 	}}
 	got, err := missingTargets(tree, s, isFile)
-	want := []target{{"/run", false}, {"/etc/resolv.conf", true}, {"/a/b", false}, {"/work", false}}
+	want := []target{{"/run", false, 0o755}, {"/etc/resolv.conf", true, 0o755}, {"/a/b", false, 0o755}, {"/work", false, 0o755}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
@@ -129,13 +129,13 @@ func TestMakeTargets(t *testing.T) {
 	}
 	before := listing(t, tree.name)
 	over := filepath.Join(t.TempDir(), "targets")
-	missing := []target{{"/etc/x/file", true}, {"/opt/y", false}, {"/opt/y/z", false}, {"/new", false}}
+	missing := []target{{"/etc/x/file", true, 0}, {"/opt/y", false, 0o755}, {"/opt/y/z", false, 0o1777}, {"/new", false, 0o755}}
 	if err := makeTargets(tree, over, missing); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]os.FileMode{
 		"": 0o711 | os.ModeDir, "etc": 0o750 | os.ModeDir, "etc/x": 0o755 | os.ModeDir, "etc/x/file": 0o644,
-		"opt": 0o777 | os.ModeSticky | os.ModeDir, "opt/y": 0o755 | os.ModeDir, "opt/y/z": 0o755 | os.ModeDir, "new": 0o755 | os.ModeDir,
+		"opt": 0o777 | os.ModeSticky | os.ModeDir, "opt/y": 0o755 | os.ModeDir, "opt/y/z": 0o777 | os.ModeSticky | os.ModeDir, "new": 0o755 | os.ModeDir,
 	} {
 		info, err := os.Lstat(filepath.Join(over, path))
 		if err != nil || info.Mode() != want {
