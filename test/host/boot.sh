@@ -5,7 +5,16 @@ set -eu
 
 mount -t tmpfs -o mode=755,size=4g host "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
+# What this machine has there is its own: a whiteout hides it.
+for dir in srv var/lib/syscontainer var/lib/etcd usr/lib/syscontainer \
+	etc/containers/systemd usr/share/containers/systemd etc/containers/certs.d; do
+	[ -e "$lower/$dir" ] || continue
+	hidden=$work/upper/$dir
+	mkdir -p "${hidden%/*}"
+	mknod "$hidden" c 0 0
+done
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$work/upper,workdir=$work/work" "$work/root"
+mkdir -p "$work/root/srv"
 # Copied, not further layers: overlayfs takes none that lie below another, and stacked ones would leave no depth for the
 # overlay that a container may get.
 [ -z "$stage" ] || cp -R --no-dereference "$stage/." "$work/root/"

@@ -5,10 +5,11 @@ container app <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sh -c 'echo payload speaks; echo and complains >&2; exec sleep 1000'
+StopTimeout=1
 END
 systemctl start app
 pid=$(show app MainPID)
-test "$(cat "/proc/$pid/comm")" = sleep
+within 5 grep -qx sleep "/proc/$pid/comm"
 test "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = "sleep 1000 "
 cgroup=$(show app ControlGroup)
 test "$cgroup" = /system.slice/app.service

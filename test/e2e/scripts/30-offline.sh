@@ -5,11 +5,13 @@ container here <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 END
 container absent <<'END'
 [Container]
 Image=192.0.2.1:5000/absent:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 
 [Service]
 TimeoutStartSec=20
@@ -18,12 +20,14 @@ container never <<'END'
 [Container]
 Image=127.0.0.1:5000/sibling:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 Pull=never
 END
 container blackhole <<'END'
 [Container]
 Image=127.0.0.1:5000/absent:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 
 [Service]
 TimeoutStartSec=20
@@ -49,7 +53,7 @@ ip link set lo down
 systemctl start here
 test "$(show here ActiveState)" = active
 fails_soon blackhole 45
-logged blackhole 127.0.0.1:5000/absent:1 'dial'
+logged blackhole 127.0.0.1:5000/absent:1 'cannot connect'
 
 # Pull=never does not even try, also with the network there.
 ip link set lo up

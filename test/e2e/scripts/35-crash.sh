@@ -5,6 +5,7 @@ container app <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 
 [Service]
 Restart=on-failure

@@ -14,6 +14,7 @@ for name in one two; do
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sh -c 'echo "sees $(cat /not/in/image/file) $(cat /etc/extra)"; exec sleep 1000'
+StopTimeout=1
 Volume=/srv/a:/not/in/image
 Volume=/srv/b:/opt/also-missing:ro
 Volume=/srv/a/file:/etc/extra
@@ -24,6 +25,7 @@ container writer <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sh -c 'echo x >/written && rm /etc/passwd && echo wrote; exec sleep 1000'
+StopTimeout=1
 ReadOnly=no
 END
 systemctl start one two
@@ -49,5 +51,7 @@ test "$(stat -c %i "$root/bin/busybox")" = "$(stat -c %i "$(rootfs sibling:1)/bi
 sound
 # Pulled again, nothing is fetched and nothing written. (sound lets ostree make its cache directory.)
 second=$(used)
+find $store -printf '%p %b %s\n' | sort >/tmp/second
 syscontainer pull 127.0.0.1:5000/sibling:1
+find $store -printf '%p %b %s\n' | sort | diff /tmp/second -
 test "$(used)" = "$second"

@@ -8,6 +8,7 @@ container app <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 Volume=/var/lib/missing/deep:/a
 Volume=/var/lib/present:/b
 END
@@ -29,6 +30,7 @@ container lines <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 Tmpfiles=d /var/lib/lines 0750 1000 1000 -
 Tmpfiles=f /var/lib/lines/file 0640 root root - content with blanks
 END
@@ -41,6 +43,7 @@ container elsewhere <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sleep 1000
+StopTimeout=1
 Volume=/srv/not/there:/x
 END
 fails systemctl start elsewhere

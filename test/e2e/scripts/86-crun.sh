@@ -6,11 +6,12 @@ container app <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sh -c 'echo payload speaks; exec sleep 1000'
+StopTimeout=1
 Runtime=crun
 END
 systemctl start app
 pid=$(show app MainPID)
-test "$(cat "/proc/$pid/comm")" = sleep
+within 5 grep -qx sleep "/proc/$pid/comm"
 test "$(processes app)" = "$pid"
 logged app 'payload speaks'
 systemctl restart app
