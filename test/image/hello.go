@@ -17,7 +17,7 @@ func Hello(path string) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	own := []Entry{Dir("srv/www", 0o755), File("bin/hello", 0o755, hello)}
+	own := []Entry{Dir("srv/www", 0o1777), File("bin/hello", 0o755, hello)}
 	return Image{
 		Layers: []Layer{{Entries: busybox}, {Entries: own}},
 		Config: Config{Cmd: []string{"/bin/hello"}, Env: []string{"PATH=/bin"}},
