@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"syscontainer/pull/store"
+	machines "syscontainer/test/host"
 	"syscontainer/units"
 )
 
@@ -68,12 +69,32 @@ func plantImage(t testing.TB, root, reference, config string, bare bool) store.I
 	return image
 }
 
+// inHost runs this test once more in a throw-away host, which has cgroup v2
+// whatever this machine has.
+func inHost(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := machines.Run(t, machines.Options{Bare: true, Binds: map[string]string{"/srv/program": filepath.Dir(program), "/srv/render": here},
+		Script: "cd /srv/render\n/srv/program/" + filepath.Base(program) + " -test.v -test.run '^" + t.Name() + "$'\n"})
+	t.Log(res.Stdout)
+	if res.Exit != 0 {
+		t.Fatal(res)
+	}
+}
+
 // Every case is prepared as in a service and run by the real runtimes. The image
 // must not change by it.
 func TestRealRuntimes(t *testing.T) {
 	var fsType unix.Statfs_t
 	if unix.Statfs(cgroupRoot, &fsType) != nil || fsType.Type != unix.CGROUP2_SUPER_MAGIC || os.Getuid() != 0 {
-		need(t, "root and cgroup v2")
+		inHost(t)
+		return
 	}
 	// What each container says of itself; every case runs the same questions.
 	const questions = `busybox=/bin/busybox; exec 2>&1; for w in "id -u" "id -g" "id -G" hostname pwd; do $busybox $w 2>/dev/null; done; ` +
