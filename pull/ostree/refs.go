@@ -2,8 +2,6 @@ package ostree
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,56 +45,6 @@ func isPlain(c byte) bool {
 }
 
 func isHex(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdef") == "" }
-
-const maxEscaped = 240
-
-// EscapeRef turns any string into one component of a ref: bytes outside
-// [A-Za-z0-9.-], and a first byte that may not stand there, become _XX. So
-// "docker.io/busybox:latest" is "docker.io_2Fbusybox_3Alatest". Different
-// strings have different names; one that gets too long is cut and told apart
-// by its SHA-256 behind "__". The empty string has no name.
-func EscapeRef(s string) string {
-	var b strings.Builder
-	hexOnly := isHex(s)
-	for i := range len(s) {
-		c := s[i]
-		if isPlain(c) && (i > 0 || c != '.' && c != '-' && !hexOnly) {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "_%02X", c)
-		}
-	}
-	name := b.String()
-	if len(name) > maxEscaped {
-		sum := sha256.Sum256([]byte(s))
-		name = name[:maxEscaped-66] + "__" + hex.EncodeToString(sum[:])
-	}
-	return name
-}
-
-// UnescapeRef reverses EscapeRef, but for names that were cut.
-func UnescapeRef(name string) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(name); i++ {
-		if name[i] != '_' {
-			b.WriteByte(name[i])
-			continue
-		}
-		if i+2 >= len(name) {
-			return "", fmt.Errorf("ref component %q: not escaped", name)
-		}
-		c, err := hex.DecodeString(name[i+1 : i+3])
-		if err != nil {
-			return "", fmt.Errorf("ref component %q: not escaped, or cut", name)
-		}
-		b.Write(c)
-		i += 2
-	}
-	if s := b.String(); EscapeRef(s) == name {
-		return s, nil
-	}
-	return "", fmt.Errorf("ref component %q: not escaped", name)
-}
 
 // ResolveRef returns the commit that a ref names: NAME is refs/heads/NAME,
 // REMOTE:NAME is refs/remotes/REMOTE/NAME. A ref that is not there is

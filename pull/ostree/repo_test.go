@@ -556,26 +556,6 @@ func TestRefs(t *testing.T) {
 	os.Remove(r.Path() + "/refs/heads/out")
 }
 
-func TestEscapeRef(t *testing.T) {
-	seen := map[string]bool{}
-	for _, s := range []string{
-		"docker.io/busybox:latest", "a_b", "a_5Fb", ".", "..", "-x", "cafe", "_63afe", "ä", "oci:/x y", strings.Repeat("/", 300), strings.Repeat("/", 301),
-	} {
-		name := EscapeRef(s)
-		if err := checkRef(name); err != nil || seen[name] {
-			t.Errorf("%q: %q, %v, twice: %v", s, name, err, seen[name])
-		}
-		seen[name] = true
-		back, err := UnescapeRef(name)
-		if len(s) < 300 && (err != nil || back != s) || len(s) >= 300 && err == nil {
-			t.Errorf("%q: %q back to %q, %v", s, name, back, err)
-		}
-	}
-	if got := EscapeRef("docker.io/busybox:latest"); got != "docker.io_2Fbusybox_3Alatest" {
-		t.Error(got)
-	}
-}
-
 func TestLocks(t *testing.T) {
 	r := newRepo(t)
 	r.config.lockTimeout = 0
