@@ -2,6 +2,9 @@
 # A payload that is killed comes back; state of the runtime that nobody cleaned up does not stand in the way.
 registry
 container app <<'END'
+[Unit]
+StartLimitIntervalSec=0
+
 [Container]
 Image=127.0.0.1:5000/base:1
 Exec=/bin/sleep 1000

@@ -35,7 +35,8 @@ for i in $(seq $points); do
 		*many*) test "$(good "$link/rootfs")" = "$good" ;;
 		esac
 	done
-	if [ -e $store/repo/config ]; then
+	# objects/ is what makes it a repository, also for libostree: it comes last.
+	if [ -e $store/repo/objects ]; then
 		ostree fsck --quiet --repo=$store/repo
 	fi
 	[ $((i % 2)) = 1 ] || rootfs base:1
