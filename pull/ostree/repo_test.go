@@ -283,7 +283,7 @@ func TestWriteFileRefuses(t *testing.T) {
 		"mode":               {Mode: 0o100644},
 		"empty value":        {Xattrs: map[string]string{"user.a": ""}},
 		"namespace":          {Xattrs: map[string]string{"foo.a": "x"}},
-		"too large":          {Xattrs: map[string]string{"user.a": strings.Repeat("x", 10<<10)}},
+		"too large":          {Xattrs: map[string]string{"user.a": strings.Repeat("x", 1<<16+1)}},
 		"default ACL":        {Xattrs: map[string]string{"system.posix_acl_default": string(unhex(t, "02000000 0100 0700 ffffffff 0400 0500 ffffffff 2000 0500 ffffffff"))}},
 		"minimal ACL":        {Mode: 0o755, Xattrs: map[string]string{"system.posix_acl_access": string(unhex(t, "02000000 0100 0700 ffffffff 0400 0500 ffffffff 2000 0500 ffffffff"))}},
 		"ACL against mode":   {Mode: 0o700, Xattrs: map[string]string{"system.posix_acl_access": string(unhex(t, "02000000 0100 0700 ffffffff 0200 0700 e8030000 0400 0500 ffffffff 1000 0700 ffffffff 2000 0500 ffffffff"))}},
@@ -300,7 +300,7 @@ func TestWriteFileRefuses(t *testing.T) {
 			t.Errorf("target %.20q: accepted", target)
 		}
 	}
-	if _, err := begin(t, r).WriteDirMeta(Meta{Xattrs: map[string]string{"user.a": strings.Repeat("x", 10<<10)}}); err == nil {
+	if _, err := begin(t, r).WriteDirMeta(Meta{Xattrs: map[string]string{"user.a": strings.Repeat("x", 1<<16+1)}}); err == nil {
 		t.Error("directory that cannot be checked out: accepted")
 	}
 }
