@@ -61,7 +61,6 @@ needs() {
 	mkfs.ext4 e2fsprogs test
 	cpio cpio test
 	/usr/include/asm-generic/unistd.h linux-libc-dev test
-	/usr/include/asm-generic/unistd.h linux-libc-dev test
 	qemu-system-x86_64 qemu-system-x86 test
 	END
 	case $1 in
