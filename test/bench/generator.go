@@ -73,7 +73,7 @@ func benchGenerator(ctx context.Context, runs int) error {
 		if compare {
 			things = append(things, generate(quadlet, "QUADLET_UNIT_DIRS", "container"))
 		}
-		f, err := measure(runs, things...)
+		f, err := measure(runs, 0, things...)
 		if err != nil {
 			return err
 		}

@@ -63,10 +63,13 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func ratio(a, b figure) string { return fmt.Sprintf("%.2f", float64(a.Median)/float64(b.Median)) }
 
 // measure runs each of the things in turn, round by round, so that a slow second hits all of them.
-func measure(runs int, things ...func() error) ([]figure, error) {
+//
+// Before each, it waits for pause: what one leaves to be done must not cost the next.
+func measure(runs int, pause time.Duration, things ...func() error) ([]figure, error) {
 	times := make([][]time.Duration, len(things))
 	for round := range runs + 1 {
 		for i, thing := range things {
+			time.Sleep(pause)
 			start := time.Now()
 			if err := thing(); err != nil {
 				return nil, err

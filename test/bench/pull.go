@@ -81,14 +81,14 @@ func insidePull(ctx context.Context, runs int) error {
 	const theirs = "podman --root DISK/podman --runroot /run/podman-bench --storage-driver overlay pull --quiet --tls-verify=false 127.0.0.1:5000/bench:1"
 	if _, err := exec.LookPath("podman"); err != nil {
 		fmt.Println("  podman is not installed here: nothing to compare with")
-		f, err := measure(runs, pull(0, ours))
+		f, err := measure(runs, 0, pull(0, ours))
 		if err != nil {
 			return err
 		}
 		row("syscontainer pull", f[0], "")
 		return nil
 	}
-	f, err := measure(runs, pull(0, ours), pull(1, theirs))
+	f, err := measure(runs, 0, pull(0, ours), pull(1, theirs))
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ snapshot() { find "$1" -printf '%P %y %m %U %G %s %T@ %C@ %i %n %l\n' | sort; fi
 # published: what the store offers. A failed pull must not change it.
 published() {
 	ls "$store/references" "$store/images" 2>/dev/null || :
-	[ ! -e "$store/repo/config" ] || ostree refs --repo="$store/repo" | sort
+	[ ! -e "$store/repo/objects" ] || ostree refs --repo="$store/repo" | sort
 }
 
 # sound: libostree accepts the repository, every reference leads to a whole image, nothing half done lies around.
