@@ -43,7 +43,10 @@ func runPull(ctx context.Context, root string, args []string) error {
 	references := make([]string, flags.NArg())
 	for i, arg := range flags.Args() {
 		if references[i], err = units.ParseImage(absolute(arg)); err != nil {
-			return usagef("pull: %v", err)
+			if hint := units.Hint(err); hint != "" {
+				err = fmt.Errorf("%w\nhint: %s", err, hint)
+			}
+			return usagef("pull: %w", err)
 		}
 	}
 	f := fetcher{root: root, options: registry.Options{Root: root, AuthFile: *authFile}, progress: progress}

@@ -181,11 +181,7 @@ func decode(lines []Line, name Name) (c *Container, errs, warnings Problems) {
 
 // at gives an error of a value its place.
 func at(line *Line, err error) *Problem {
-	p := &Problem{File: line.File, Line: line.Line, Msg: line.Key + "=: " + err.Error()}
-	if h, ok := err.(*hinted); ok {
-		p.Hint = h.hint
-	}
-	return p
+	return &Problem{line.File, line.Line, line.Key + "=: " + err.Error(), Hint(err)}
 }
 
 // lastOfEach keeps the last value of each variable, in the place of its first.

@@ -59,11 +59,7 @@ func Load(root string, searchPath []string) *Set {
 		file := &f.units[i]
 		name, err := ParseName(file.name)
 		if err != nil {
-			p := &Problem{File: file.path, Msg: err.Error() + ", no service is made of it"}
-			if h, ok := err.(*hinted); ok {
-				p.Hint = h.hint
-			}
-			s.Problems = append(s.Problems, p)
+			s.Problems = append(s.Problems, &Problem{File: file.path, Msg: err.Error() + ", no service is made of it", Hint: Hint(err)})
 			continue
 		}
 		if u := l.load(name, file); u != nil {

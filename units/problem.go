@@ -43,6 +43,14 @@ type hinted struct{ msg, hint string }
 
 func (e *hinted) Error() string { return e.msg }
 
+// Hint is what an error of this package advises the person to do, "" if nothing.
+func Hint(err error) string {
+	if h, ok := err.(*hinted); ok {
+		return h.hint
+	}
+	return ""
+}
+
 // wrong is an error with a hint for the person; hint may be "".
 func wrong(hint string, words ...string) error {
 	return &hinted{strings.Join(words, ""), hint}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"time"
 
 	"go.podman.io/image/v5/docker"
@@ -30,11 +31,28 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
+// errIsFinal tells errors that another attempt will not mend.
+func errIsFinal(err error) bool {
+	var unauthorized docker.ErrUnauthorizedForCredentials
+	var status docker.UnexpectedHTTPStatusError
+	if errors.As(err, &status) {
+		return status.StatusCode < 500 && status.StatusCode != 429
+	}
+	return errors.As(err, &unauthorized) || errors.Is(err, context.Canceled) || !isNetwork(err)
+}
+
+// isNetwork tells trouble on the way to a registry, which may pass. Not by
+// net.Error: every errno of a local file is one. A name that does not exist
+// and a certificate that is not trusted will not change in seconds.
 func isNetwork(err error) bool {
-	var network net.Error
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
 		return false
 	}
-	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, docker.ErrTooManyRequests)
+	var operation *net.OpError
+	var request *url.Error
+	return errors.As(err, &operation) ||
+		errors.As(err, &request) && request.Timeout() ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, docker.ErrTooManyRequests)
 }

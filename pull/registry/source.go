@@ -12,7 +12,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 
@@ -93,14 +92,4 @@ func systemContext(options Options) *types.SystemContext {
 		sys.RootForImplicitAbsolutePaths = options.Root
 	}
 	return sys
-}
-
-// errIsFinal tells errors that another attempt will not mend.
-func errIsFinal(err error) bool {
-	var unauthorized docker.ErrUnauthorizedForCredentials
-	var status docker.UnexpectedHTTPStatusError
-	if errors.As(err, &status) {
-		return status.StatusCode < 500 && status.StatusCode != 429
-	}
-	return errors.As(err, &unauthorized) || errors.Is(err, context.Canceled) || !isNetwork(err)
 }
