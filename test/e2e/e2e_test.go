@@ -61,14 +61,16 @@ func debian(t *testing.T, release string) string {
 	if _, err := os.Stat(root); err == nil {
 		return root
 	}
-	packages := "--include=systemd,systemd-sysv,dbus,runc,crun,ostree,skopeo,strace,iproute2"
-	out, err := exec.CommandContext(t.Context(), "debootstrap", "--variant=minbase", packages, release, root+".part").CombinedOutput()
-	if err == nil {
-		err = os.Rename(root+".part", root)
-	}
+	const script = `debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates "$1" "$2.part"
+printf '#!/bin/sh\nexit 101\n' >"$2.part/usr/sbin/policy-rc.d"
+chmod 755 "$2.part/usr/sbin/policy-rc.d"
+DEBIAN_FRONTEND=noninteractive chroot "$2.part" apt-get install -qy --no-install-recommends runc crun ostree skopeo strace iproute2
+mv -T "$2.part" "$2"
+`
+	out, err := exec.CommandContext(t.Context(), "sh", "-ec", script, "sh", release, root).CombinedOutput()
 	if err != nil {
 		os.RemoveAll(root + ".part")
-		t.Fatalf("debootstrap %s: %v: %s", release, err, out)
+		t.Fatalf("make a root of %s: %v: %s", release, err, out)
 	}
 	return root
 }
