@@ -107,7 +107,7 @@ func Boot(ctx context.Context, o Options) (Result, error) {
 	}
 	defer release()
 
-	dir, err := os.MkdirTemp("", "syscontainer-host-")
+	dir, err := TempDir("host")
 	if err != nil {
 		return Result{Exit: -1}, err
 	}

@@ -117,6 +117,19 @@ func Check(t testing.TB, o Options) Result {
 	return res
 }
 
+// TempDir makes a directory for the caller to remove, and removes those of its kind that dead processes left.
+func TempDir(kind string) (string, error) {
+	prefix := filepath.Join(os.TempDir(), "syscontainer-"+kind+"-")
+	stale, _ := filepath.Glob(prefix + "*")
+	for _, dir := range stale {
+		var pid, n int
+		if _, err := fmt.Sscanf(strings.TrimPrefix(dir, prefix), "%d-%d", &pid, &n); err == nil && !exists(fmt.Sprintf("/proc/%d", pid)) {
+			os.RemoveAll(dir)
+		}
+	}
+	return os.MkdirTemp("", fmt.Sprintf("syscontainer-%s-%d-", kind, os.Getpid()))
+}
+
 // slot waits until fewer than two hosts run on this machine. The locks are the kernel's: they end with their holder.
 func slot(ctx context.Context) (release func(), err error) {
 	for {

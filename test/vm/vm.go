@@ -68,7 +68,7 @@ var modules = []string{"virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio
 // Boot runs one machine to its end. An error means that the script did not run to its end.
 func Boot(ctx context.Context, o Options) (res host.Result, err error) {
 	res.Exit = -1
-	dir, err := os.MkdirTemp("", "syscontainer-vm-")
+	dir, err := host.TempDir("vm")
 	if err != nil {
 		return res, err
 	}
