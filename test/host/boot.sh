@@ -3,7 +3,7 @@
 # work, lower, stage, parts, result, machine, cgroup and disks come from host.go, and options for systemd-nspawn as arguments.
 set -eu
 
-mount -t tmpfs -o mode=755,size=4g host "$work"
+mount -t tmpfs -o mode=755,size=80% host "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
 # What this machine has there is its own: a whiteout hides it.
 for dir in srv var/lib/syscontainer var/lib/etcd usr/lib/syscontainer \
