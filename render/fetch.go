@@ -74,7 +74,7 @@ func fetch(o options, reference string) error {
 	defer stderr.Close()
 	cmd := exec.Command(commandPath, args...)
 	cmd.ExtraFiles = []*os.File{childProgress}
-	cmd.Stdout, cmd.Stderr = os.Stderr, childStderr
+	cmd.Stderr = childStderr // what it prints on stdout, the digest, nobody asked for here
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	// Only systemd's messages of ours count, and it must not take the child's.
 	for _, v := range os.Environ() {
@@ -96,7 +96,7 @@ func fetch(o options, reference string) error {
 	}
 
 	last := make(chan string, 1)
-	go func() { last <- passThrough(os.Stderr, stderr) }()
+	go func() { last <- sayings(os.Stderr, stderr, reference) }()
 	go followProgress(progress, notify)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
@@ -121,23 +121,30 @@ func fetch(o options, reference string) error {
 	}
 }
 
-// passThrough copies lines as they come and returns the last that says something,
-// without what systemd or people put before it.
-func passThrough(to io.Writer, from io.Reader) (last string) {
+// sayings copies lines as they come, but for what the command itself says of a
+// failure, "syscontainer: …" and the lines behind it: that is returned, and told once,
+// by whom it stopped.
+func sayings(to io.Writer, from io.Reader, reference string) (failure string) {
+	const most = 16 << 10
+	var own strings.Builder
 	lines := bufio.NewReader(from)
 	for {
-		line, err := lines.ReadSlice('\n') // an over-long one comes in pieces
-		to.Write(line)
-		text := strings.TrimSpace(string(line))
+		line, err := lines.ReadString('\n')
+		text := strings.TrimSpace(line)
 		if len(text) > 2 && text[0] == '<' && text[2] == '>' {
 			text = text[3:]
 		}
-		text = strings.TrimPrefix(text, "syscontainer: ")
-		if text != "" && !strings.HasPrefix(text, "hint: ") {
-			last = text
+		message, isOwn := strings.CutPrefix(text, "syscontainer: ")
+		switch {
+		case isOwn && own.Len() == 0:
+			own.WriteString(strings.TrimPrefix(message, "pull "+reference+": "))
+		case own.Len() > 0 && text != "" && own.Len()+len(text) < most:
+			own.WriteString("\n" + text)
+		case own.Len() == 0:
+			io.WriteString(to, line)
 		}
-		if err != nil && err != bufio.ErrBufferFull {
-			return last
+		if err != nil {
+			return own.String()
 		}
 	}
 }

@@ -80,11 +80,16 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-func TestPassThrough(t *testing.T) {
-	input := "<4>syscontainer: slow\nsyscontainer: pull x: no route\nhint: plug it in\n\n"
-	var b strings.Builder
-	if last := passThrough(&b, strings.NewReader(input)); last != "pull x: no route" || b.String() != input {
-		t.Errorf("%q, %q", last, b.String())
+func TestSayings(t *testing.T) {
+	for _, c := range []struct{ input, passed, failure string }{
+		{"warning of a library\n<4>and another\n", "warning of a library\n<4>and another\n", ""},
+		{"a warning\n<3>syscontainer: pull x:1: no route\nhint: plug it in\n\n", "a warning\n", "no route\nhint: plug it in"},
+		{"syscontainer: pull x:10: of another", "", "pull x:10: of another"},
+	} {
+		var passed strings.Builder
+		if failure := sayings(&passed, strings.NewReader(c.input), "x:1"); failure != c.failure || passed.String() != c.passed {
+			t.Errorf("%q: passed %q, failure %q", c.input, passed.String(), failure)
+		}
 	}
 }
 
