@@ -406,6 +406,9 @@ func checkExec(t *testing.T, text string, set *units.Set) {
 			continue
 		}
 		words := strings.Fields(value)
+		if len(words) == 0 {
+			continue // a reset executes nothing
+		}
 		ours := strings.TrimPrefix(words[0], "-") == renderPath || value == "systemd-tmpfiles --create -"
 		for _, w := range words[1:] {
 			runtime, is := strings.CutPrefix(w, "--runtime=")
