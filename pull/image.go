@@ -25,21 +25,20 @@ const parallel = 4
 // it may be there under another reference, or since a crash before checkout.
 func (f *fetcher) commit(ctx context.Context, repo *ostree.Repo, source *registry.Source, image *registry.Image, reference string) (ostree.Checksum, error) {
 	deployRef, imageRef := "deploy/"+image.Digest, "image/"+store.Escape(reference)
-	commit, err := repo.ResolveRef(deployRef)
-	stored := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return commit, err
-	}
-	if named, err := repo.ResolveRef(imageRef); err == nil && stored && named == commit {
-		return commit, nil
-	}
-	txn, err := repo.Begin(ctx)
+	txn, err := repo.Begin(ctx) // also removes what a killed fetch left
 	if err != nil {
-		return commit, err
+		return ostree.Checksum{}, err
 	}
 	defer txn.Abort()
-	if stored {
+	commit, err := repo.ResolveRef(deployRef)
+	if err == nil {
+		if named, err := repo.ResolveRef(imageRef); err == nil && named == commit {
+			return commit, nil
+		}
 		return commit, txn.Publish(map[string]ostree.Checksum{imageRef: commit})
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return commit, err
 	}
 	f.progress.expect(image.Size())
 	f.progress.phase("fetching " + reference)
