@@ -28,19 +28,26 @@ func (s *Source) authenticate(options Options) error {
 	if s.ref.Transport().Name() != "docker" || named == nil {
 		return nil
 	}
-	candidates := []string{options.AuthFile}
+	chosen := options.AuthFile
+	if chosen == "" {
+		chosen = os.Getenv("REGISTRY_AUTH_FILE")
+	}
+	if chosen != "" {
+		if _, err := os.Stat(chosen); err != nil { // a typo must not become "unauthorized"
+			return fmt.Errorf("credentials: %w", err)
+		}
+	}
+	candidates := []string{chosen} // "" is the library's search
 	if options.AuthFile == "" {
-		candidates = []string{os.Getenv("REGISTRY_AUTH_FILE")} // "" is the library's search
 		for _, path := range authFiles {
-			candidates = append(candidates, filepath.Join("/", options.Root, path))
+			path = filepath.Join("/", options.Root, path)
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			candidates = append(candidates, path)
 		}
 	}
 	for _, path := range candidates {
-		if path != "" {
-			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && path != options.AuthFile {
-				continue
-			}
-		}
 		sys := *s.sys
 		sys.AuthFilePath = path
 		credentials, err := config.GetCredentialsForRef(&sys, named)

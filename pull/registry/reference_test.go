@@ -76,3 +76,13 @@ func TestRetryOnlyTheNetwork(t *testing.T) {
 		}
 	}
 }
+
+// A file that was named and is not there is told before anything is asked.
+func TestMissingAuthFile(t *testing.T) {
+	for _, options := range []Options{{AuthFile: "/nowhere/auth.json"}, {}} {
+		t.Setenv("REGISTRY_AUTH_FILE", "/nowhere/auth.json")
+		if _, err := Open(t.Context(), "registry.invalid/x:1", options); err == nil || !strings.Contains(err.Error(), "/nowhere/auth.json") {
+			t.Errorf("%+v: %v", options, err)
+		}
+	}
+}

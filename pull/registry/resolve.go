@@ -28,10 +28,9 @@ type Image struct {
 
 // Layer is one layer, base first in Image.Layers.
 type Layer struct {
-	Digest    digest.Digest // of the stream as it is transferred
-	Size      int64         // of that stream
-	DiffID    digest.Digest // of the uncompressed tar stream
-	MediaType string
+	Digest digest.Digest // of the stream as it is transferred
+	Size   int64         // of that stream
+	DiffID digest.Digest // of the uncompressed tar stream
 
 	info types.BlobInfo
 }
@@ -170,7 +169,7 @@ func (s *Source) layers(ctx context.Context, parsed types.Image, raw []byte) ([]
 			return nil, fmt.Errorf("layer %s: %w", info.Digest, err)
 		}
 		info.URLs = nil // the image does not tell us where else to connect to
-		layers[i] = Layer{Digest: info.Digest, Size: info.Size, DiffID: diffIDs[i], MediaType: info.MediaType, info: info}
+		layers[i] = Layer{Digest: info.Digest, Size: info.Size, DiffID: diffIDs[i], info: info}
 	}
 	return layers, nil
 }

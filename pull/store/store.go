@@ -47,9 +47,6 @@ func (i Image) Rootfs() string { return filepath.Join(i.Dir, "rootfs") }
 // registry served it.
 func (i Image) Config() ([]byte, error) { return os.ReadFile(filepath.Join(i.Dir, "config.json")) }
 
-// Manifest returns the manifest whose SHA-256 is Digest.
-func (i Image) Manifest() ([]byte, error) { return os.ReadFile(filepath.Join(i.Dir, "manifest.json")) }
-
 // Lookup finds an image by its canonical reference in the stores below root
 // ("" or "/" for the host). The error is fs.ErrNotExist if no store has it;
 // any other error means that a store could not be read, which is not the same

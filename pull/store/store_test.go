@@ -111,7 +111,7 @@ func TestLookupRefusesForeignLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, target := range []string{"/etc", "../images/..", "../../" + digest, "../images/" + strings.ToUpper(digest)} {
-		link := filepath.Join(w.Path(), "references", Escape("example.org/web:1"))
+		link := filepath.Join(w.dir, "references", Escape("example.org/web:1"))
 		os.Remove(link)
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestSweepKeepsTheLiving(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer alive.Discard()
-	dead := filepath.Join(w.Path(), "images", debris+"dead")
+	dead := filepath.Join(w.dir, "images", debris+"dead")
 	if err := os.MkdirAll(filepath.Join(dead, "rootfs/etc"), 0o700); err != nil {
 		t.Fatal(err)
 	}

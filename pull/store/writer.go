@@ -40,9 +40,6 @@ func OpenWriter(root string) (*Writer, error) {
 // Repo is the path of the OSTree repository.
 func (w *Writer) Repo() string { return filepath.Join(w.dir, "repo") }
 
-// Path is the absolute path of the store.
-func (w *Writer) Path() string { return w.dir }
-
 // Lock holds a reference for one fetch. It waits for another process that
 // fetches the same reference; waiting is called once if there is one, nil is
 // allowed. Closing the result releases it.
