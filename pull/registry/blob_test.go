@@ -46,12 +46,3 @@ func TestVerifyKeepsItsError(t *testing.T) {
 		t.Errorf("first %v, then %v", first, second)
 	}
 }
-
-func TestCheckPlatform(t *testing.T) {
-	if err := checkPlatform("linux", "s390x"); err == nil || !strings.Contains(err.Error(), "linux/s390x") {
-		t.Errorf("an image for another machine: %v", err)
-	}
-	if err := checkPlatform("", ""); err != nil {
-		t.Errorf("an image that does not say: %v", err)
-	}
-}

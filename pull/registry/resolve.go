@@ -3,24 +3,21 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"mime"
-	"runtime"
 	"slices"
 
 	digest "github.com/opencontainers/go-digest"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/image"
 	"go.podman.io/image/v5/manifest"
-	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
-	"go.podman.io/storage/pkg/configfile"
 )
 
 // Image is what a reference resolved to, checked and allowed.
 type Image struct {
 	Digest   string // hex SHA-256 of Manifest
+	Index    string // hex SHA-256 of the index it was chosen from, "" if the reference names no index
 	Manifest []byte // of this platform, never an index
 	Config   []byte // the document the manifest names, its digest checked
 	Layers   []Layer
@@ -59,7 +56,7 @@ func (s *Source) Resolve(ctx context.Context) (*Image, error) {
 }
 
 func (s *Source) resolve(ctx context.Context) (*Image, error) {
-	unparsed, err := s.instance(ctx)
+	unparsed, index, err := s.instance(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,53 +87,33 @@ func (s *Source) resolve(ctx context.Context) (*Image, error) {
 	}
 	return &Image{
 		Digest:   digest.FromBytes(raw).Encoded(),
+		Index:    index,
 		Manifest: raw,
 		Config:   config,
 		Layers:   layers,
 	}, nil
 }
 
-// instance picks this machine's image where the reference names an index.
-func (s *Source) instance(ctx context.Context) (*image.UnparsedImage, error) {
+// instance picks the image of the wanted platform where the reference names an
+// index. index is that index's digest in hex.
+func (s *Source) instance(ctx context.Context) (unparsed *image.UnparsedImage, index string, err error) {
 	top := image.UnparsedInstance(s.src, nil)
 	raw, mediaType, err := top.Manifest(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the manifest: %w", err)
+		return nil, "", fmt.Errorf("read the manifest: %w", err)
 	}
 	if !manifest.MIMETypeIsMultiImage(mediaType) {
-		return top, nil
+		return top, "", nil
 	}
 	list, err := manifest.ListFromBlob(raw, mediaType)
 	if err != nil {
-		return nil, fmt.Errorf("read the image index: %w", err)
+		return nil, "", fmt.Errorf("read the image index: %w", err)
 	}
 	chosen, err := list.ChooseInstance(s.sys)
 	if err != nil {
-		return nil, fmt.Errorf("the index has no image for %s/%s: %w", runtime.GOOS, runtime.GOARCH, err)
+		return nil, "", fmt.Errorf("the index has no image for %s, it has %s", s.wanted(), platforms(list))
 	}
-	return image.UnparsedInstance(s.src, &chosen), nil
-}
-
-// allowed asks policy.json. A machine without one has not said what it trusts,
-// and that is no permission.
-func (s *Source) allowed(ctx context.Context, unparsed types.UnparsedImage) error {
-	policy, err := signature.DefaultPolicy(s.sys)
-	if errors.Is(err, configfile.ErrConfigFileNotFound) {
-		return fmt.Errorf("no signature policy, so nothing is allowed: %w\n"+
-			"hint: install your distribution's containers-common, or write /etc/containers/policy.json, see containers-policy.json(5)", err)
-	}
-	if err != nil {
-		return fmt.Errorf("signature policy: %w", err)
-	}
-	pc, err := signature.NewPolicyContext(policy)
-	if err != nil {
-		return fmt.Errorf("signature policy: %w", err)
-	}
-	defer pc.Destroy()
-	if ok, err := pc.IsRunningImageAllowed(ctx, unparsed); !ok {
-		return fmt.Errorf("the signature policy refuses it: %w", err)
-	}
-	return nil
+	return image.UnparsedInstance(s.src, &chosen), digest.FromBytes(raw).Encoded(), nil
 }
 
 func (s *Source) layers(ctx context.Context, parsed types.Image, raw []byte) ([]Layer, error) {
@@ -144,7 +121,7 @@ func (s *Source) layers(ctx context.Context, parsed types.Image, raw []byte) ([]
 	if err := json.Unmarshal(raw, &config); err != nil {
 		return nil, fmt.Errorf("read the image configuration: %w", err)
 	}
-	if err := checkPlatform(config.OS, config.Architecture); err != nil {
+	if err := s.checkPlatform(config.OS, config.Architecture); err != nil {
 		return nil, err
 	}
 	infos := parsed.LayerInfos()
@@ -172,18 +149,6 @@ func (s *Source) layers(ctx context.Context, parsed types.Image, raw []byte) ([]
 		layers[i] = Layer{Digest: info.Digest, Size: info.Size, DiffID: diffIDs[i], info: info}
 	}
 	return layers, nil
-}
-
-// sister architectures whose programs this machine's kernel runs as well.
-var sister = map[string]string{"amd64": "386", "arm64": "arm"}
-
-func checkPlatform(os, architecture string) error {
-	osFits := os == "" || os == runtime.GOOS
-	archFits := architecture == "" || architecture == runtime.GOARCH || architecture == sister[runtime.GOARCH]
-	if osFits && archFits {
-		return nil
-	}
-	return fmt.Errorf("the image is for %s/%s, this machine is %s/%s", os, architecture, runtime.GOOS, runtime.GOARCH)
 }
 
 func checkManifestType(mediaType string) error {

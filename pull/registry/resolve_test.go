@@ -76,7 +76,9 @@ func manifestOf(config imgspec.Descriptor, layers ...imgspec.Descriptor) imgspec
 const acceptAll = `{"default":[{"type":"insecureAcceptAnything"}]}`
 
 // resolve opens the layout on a machine with that policy.json ("": none).
-func (l *ociLayout) resolve(policy string) (*Source, *Image, error) {
+func (l *ociLayout) resolve(policy string) (*Source, *Image, error) { return l.resolveFor("", policy) }
+
+func (l *ociLayout) resolveFor(platform, policy string) (*Source, *Image, error) {
 	l.t.Helper()
 	root := l.t.TempDir()
 	l.t.Setenv("XDG_CONFIG_HOME", root)
@@ -90,7 +92,7 @@ func (l *ociLayout) resolve(policy string) (*Source, *Image, error) {
 			l.t.Fatal(err)
 		}
 	}
-	source, err := Open(context.Background(), "oci:"+l.dir+":1", Options{Root: root})
+	source, err := Open(context.Background(), "oci:"+l.dir+":1", Options{Root: root, Platform: platform})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -142,7 +144,7 @@ func TestResolveRefuses(t *testing.T) {
 		}, "hint: install your distribution's containers-common"},
 		{"a policy that rejects", `{"default":[{"type":"reject"}]}`, func(l *ociLayout) {
 			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH)))))
-		}, "the signature policy refuses it"},
+		}, "etc/containers/policy.json refuses it"},
 		{"another machine's image", acceptAll, func(l *ociLayout) {
 			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(l.json(imgspec.MediaTypeImageConfig, platformConfig("s390x")))))
 		}, "the image is for linux/s390x"},

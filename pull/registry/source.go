@@ -32,10 +32,12 @@ var transports = map[string]func(string) (types.ImageReference, error){
 	"dir":            directory.NewReference,
 }
 
-// Options say where configuration and credentials are.
+// Options say where configuration and credentials are, and what is wanted. The
+// zero value is the host's configuration and this machine's platform.
 type Options struct {
 	Root     string // prefixed to every default path, "" or "/" for the host
 	AuthFile string // containers-auth.json(5); "" searches the usual places
+	Platform string // OS/ARCHITECTURE[/VARIANT] instead of this machine's
 }
 
 // Source is an opened reference. It is not safe for concurrent use, except
@@ -57,6 +59,9 @@ func Open(ctx context.Context, reference string, options Options) (*Source, erro
 		return nil, err
 	}
 	s := &Source{ref: ref, sys: systemContext(options)}
+	if err := choosePlatform(s.sys, options.Platform); err != nil {
+		return nil, err
+	}
 	if err := s.authenticate(options); err != nil {
 		return nil, err
 	}
