@@ -40,6 +40,7 @@ type Layer struct {
 	Entries     []Entry
 	Compression string
 	MediaType   string // instead of the one that fits
+	URLs        []string
 
 	// Ways to be wrong.
 	CutTar      bool // the tar stream ends in the middle, all digests fit
@@ -74,6 +75,7 @@ type Descriptor struct {
 	MediaType   string            `json:"mediaType"`
 	Digest      string            `json:"digest"`
 	Size        int64             `json:"size"`
+	URLs        []string          `json:"urls,omitempty"`
 	Platform    *Platform         `json:"platform,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
@@ -187,7 +189,7 @@ func (l *Layout) putLayer(layer Layer) (d Descriptor, diffID string, err error) 
 	if err != nil {
 		return d, "", err
 	}
-	d = Descriptor{MediaType: "application/vnd.oci.image.layer.v1.tar" + suffix, Digest: sum(blob), Size: int64(len(blob))}
+	d = Descriptor{MediaType: "application/vnd.oci.image.layer.v1.tar" + suffix, Digest: sum(blob), Size: int64(len(blob)), URLs: layer.URLs}
 	if layer.MediaType != "" {
 		d.MediaType = layer.MediaType
 	}
