@@ -4,7 +4,8 @@
 //
 // Read turns one tar stream into a Tree; what files contain goes to a Sink as
 // it comes. Merge applies trees on top of each other, whiteouts included, and
-// returns the tree an image consists of. Decompress stands before Read.
+// returns the tree an image consists of. Decompress stands before Read. Split
+// and Rejoin let a store keep a tree, so that a layer is read once.
 //
 // # What is accepted
 //

@@ -3,25 +3,18 @@ package layer
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 )
 
 // Merged is what an image consists of.
 type Merged struct {
 	Root        *Node // a Dir; below are Dir, File and Symlink
 	Files, Dirs int
-	Size        int64          // bytes of all files, each name counted
+	Size        int64          // bytes of all files, each name counted; see Rejoin
+	Unpacked    int64          // bytes of the files of all layers: more than Size if some are hidden
 	Specials    []SpecialFile  // sorted by path
 	Stripped    map[string]int // extended attributes that were dropped, by name
-}
-
-// SpecialFile is a device or fifo that the image asks for.
-type SpecialFile struct {
-	Path         string
-	Type         string // "char", "block" or "fifo"
-	Meta         Meta
-	Major, Minor int64
 }
 
 // Merge applies layers, the base first. The same layers make the same tree.
@@ -38,8 +31,10 @@ func Merge(layers []*Tree) (*Merged, error) {
 		for name, n := range l.Stripped {
 			m.Stripped[name] += n
 		}
+		m.Unpacked += l.Size
 	}
 	m.sort(m.Root, "")
+	slices.SortFunc(m.Specials, func(a, b SpecialFile) int { return strings.Compare(a.Path, b.Path) })
 	return m, nil
 }
 
@@ -98,13 +93,12 @@ func apply(lower, upper *Node, links map[*Node]*Node) {
 // sort takes special files out of the tree and counts the rest.
 func (m *Merged) sort(dir *Node, prefix string) {
 	m.Dirs++
-	for _, name := range slices.Sorted(maps.Keys(dir.Children)) {
-		switch n := dir.Children[name]; n.Type {
+	for name, n := range dir.Children {
+		switch n.Type {
 		case Dir:
 			m.sort(n, prefix+name+"/")
 		case Special:
-			kind := map[byte]string{'3': "char", '4': "block", '6': "fifo"}[n.Flag]
-			m.Specials = append(m.Specials, SpecialFile{prefix + name, kind, n.Meta, n.Major, n.Minor})
+			m.Specials = append(m.Specials, SpecialFile{prefix + name, specialTypes[n.Flag], n.Meta, n.Major, n.Minor})
 			delete(dir.Children, name)
 		default:
 			m.Files++

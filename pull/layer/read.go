@@ -18,12 +18,6 @@ type Sink interface {
 	Symlink(meta Meta, target string) (ID, error)
 }
 
-const (
-	whiteout = ".wh."
-	opaque   = ".wh..wh..opq"
-	reserved = ".wh..wh." // other bookkeeping of aufs
-)
-
 // Read reads one layer from an uncompressed tar stream, to the end of the
 // stream and not only of the archive: a digest checked at io.EOF has been
 // checked when Read returns nil. Errors name the entry.
@@ -92,6 +86,9 @@ func (l *reader) entry(h *tar.Header, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return l.charge(0)
 	}
+	if len(h.PAXRecords) > 0 { // all parts of one string, which may be long
+		h.Name, h.Linkname = strings.Clone(h.Name), strings.Clone(h.Linkname)
+	}
 	path, err := l.split(h.Name)
 	if err != nil {
 		return err
@@ -103,7 +100,7 @@ func (l *reader) entry(h *tar.Header, content io.Reader) error {
 			switch {
 			case strings.HasPrefix(name, reserved) && name != opaque:
 				return l.charge(0) // aufs' bookkeeping, as below
-			case strings.HasPrefix(name, whiteout):
+			case isWhiteout(name):
 				return errors.New("something below a whiteout")
 			}
 		}
@@ -111,7 +108,7 @@ func (l *reader) entry(h *tar.Header, content io.Reader) error {
 	if err := l.size(h); err != nil {
 		return err
 	}
-	if strings.HasPrefix(base, whiteout) {
+	if isWhiteout(base) {
 		return l.whiteout(path[:len(path)-1], base)
 	}
 	if len(path) == 0 && h.Typeflag != tar.TypeDir {
@@ -134,31 +131,7 @@ func (l *reader) entry(h *tar.Header, content io.Reader) error {
 
 // split cuts a name into components and refuses what could lead elsewhere.
 func (l *reader) split(name string) ([]string, error) {
-	var path []string
-	length := 0
-	for c := range strings.SplitSeq(name, "/") {
-		if c == "" || c == "." {
-			continue
-		}
-		switch {
-		case c == "..":
-			return nil, errors.New("\"..\" in the name")
-		case len(c) > 255:
-			return nil, errors.New("a component is longer than 255 bytes")
-		case strings.IndexByte(c, 0) >= 0:
-			return nil, errors.New("NUL in the name")
-		case !utf8.ValidString(c):
-			return nil, errors.New("the name is not UTF-8")
-		}
-		path = append(path, c)
-		if length += len(c) + 1; length-1 > l.limits.Path {
-			return nil, fmt.Errorf("the name is longer than %d bytes", l.limits.Path)
-		}
-		if len(path) > l.limits.Depth {
-			return nil, fmt.Errorf("the name has more than %d components", l.limits.Depth)
-		}
-	}
-	return path, nil
+	return splitName(name, l.limits.Path, l.limits.Depth)
 }
 
 // charge accounts for one node with that many bytes of strings.
@@ -317,11 +290,16 @@ func (l *reader) hardlink(path []string, h *tar.Header) error {
 	n := l.root.lookup(target)
 	switch {
 	case n == nil:
-		n = &Node{Type: deferredLink, link: target, entry: h.Name}
+		n = &Node{Type: deferredLink, link: target, entry: short(h.Name)}
 	case n.Type == Dir:
 		return fmt.Errorf("hard link to %.300q, a directory", h.Linkname)
 	}
 	return l.place(path, n)
+}
+
+// short is as much of a name as errors tell, and as is worth to be kept.
+func short(name string) string {
+	return strings.Clone(strings.ToValidUTF8(name[:min(len(name), 300)], "\uFFFD"))
 }
 
 // resolveLinks replaces deferred links by what the finished layer has at their
@@ -375,7 +353,6 @@ func (l *reader) resolve(n *Node) (*Node, error) {
 
 // meta takes owner, mode and attributes from a header.
 func (l *reader) meta(h *tar.Header, t Type) (Meta, error) {
-	const maxID = 1<<32 - 2
 	if h.Uid < 0 || h.Uid > maxID || h.Gid < 0 || h.Gid > maxID {
 		return Meta{}, fmt.Errorf("owner %d:%d: ids are 0 to %d", h.Uid, h.Gid, maxID)
 	}

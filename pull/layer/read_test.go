@@ -122,6 +122,7 @@ func read(t testing.TB, sink *memory, stream []byte) (*Tree, error) {
 // list describes a merged tree, a line for each node.
 func list(m *Merged, sink *memory) string {
 	var b strings.Builder
+	files, dirs, size := 0, 0, int64(0)
 	var walk func(path string, n *Node)
 	walk = func(path string, n *Node) {
 		fmt.Fprintf(&b, "%s %o %d:%d", path, n.Meta.Mode, n.Meta.UID, n.Meta.GID)
@@ -129,10 +130,14 @@ func list(m *Merged, sink *memory) string {
 			fmt.Fprintf(&b, " %s=%s", name, n.Meta.Xattrs[name])
 		}
 		switch n.Type {
+		case Dir:
+			dirs++
 		case File:
 			fmt.Fprintf(&b, " %q", sink.files[n.ID])
+			files, size = files+1, size+n.Size
 		case Symlink:
 			fmt.Fprintf(&b, " -> %s", n.Target)
+			files++
 		}
 		b.WriteByte('\n')
 		if path == "/" {
@@ -143,8 +148,15 @@ func list(m *Merged, sink *memory) string {
 		}
 	}
 	walk("/", m.Root)
+	if m.Files != files || m.Dirs != dirs || m.Size != size {
+		fmt.Fprintf(&b, "wrong numbers: %d files, %d directories, %d bytes\n", m.Files, m.Dirs, m.Size)
+	}
 	for _, s := range m.Specials {
-		fmt.Fprintf(&b, "%s %s %o %d,%d\n", s.Path, s.Type, s.Meta.Mode, s.Major, s.Minor)
+		fmt.Fprintf(&b, "%s %s %o %d,%d", s.Path, s.Type, s.Meta.Mode, s.Major, s.Minor)
+		for _, name := range slices.Sorted(maps.Keys(s.Meta.Xattrs)) {
+			fmt.Fprintf(&b, " %s=%s", name, s.Meta.Xattrs[name])
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }
@@ -162,14 +174,60 @@ func merged(t testing.TB, layers ...[]entry) (string, error) {
 		trees = append(trees, tree)
 	}
 	m, err := Merge(trees)
+	again, errAgain := Merge(trees)
+	stored, errStored := Merge(splitAndRejoin(t, trees))
+	if (err == nil) != (errAgain == nil) || (err == nil) != (errStored == nil) {
+		t.Errorf("merged: %v\nmerged again: %v\nmerged after being stored: %v", err, errAgain, errStored)
+	}
 	if err != nil {
 		return "", err
 	}
 	first := list(m, sink)
-	if m, err = Merge(trees); err != nil || list(m, sink) != first {
-		t.Errorf("merged again, the trees make something else: %v", err)
+	if second := list(again, sink); second != first {
+		t.Errorf("merged again, the trees make something else\ngot:\n%swant:\n%s", second, first)
+	}
+	if second := list(stored, sink); second != first {
+		t.Errorf("stored and rejoined, the trees make something else\ngot:\n%swant:\n%s", second, first)
+	}
+	if stored.Unpacked != m.Unpacked || !maps.Equal(stored.Stripped, m.Stripped) {
+		t.Errorf("stored and rejoined, the trees are %d bytes, without %v, not %d without %v", stored.Unpacked, stored.Stripped, m.Unpacked, m.Stripped)
 	}
 	return first, nil
+}
+
+// splitAndRejoin sends trees through a store that has no room for anything but
+// the type, metadata and ID of nodes.
+func splitAndRejoin(t testing.TB, trees []*Tree) []*Tree {
+	t.Helper()
+	var rejoined []*Tree
+	for _, tree := range trees {
+		root, note := tree.Split()
+		_, second := tree.Split()
+		if !bytes.Equal(note, second) {
+			t.Errorf("split again, the note is another:\n%s%s", note, second)
+		}
+		back, err := Rejoin(plain(t, root), note)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, note)
+		}
+		if _, second := back.Split(); !bytes.Equal(note, second) {
+			t.Errorf("split again after being rejoined, the note is another:\n%s%s", note, second)
+		}
+		rejoined = append(rejoined, back)
+	}
+	return rejoined
+}
+
+// plain copies what a store can hold.
+func plain(t testing.TB, n *Node) *Node {
+	if n.Type > Symlink || n.explicit || n.opaque || n.whiteouts != nil {
+		t.Errorf("not plain: %+v", n)
+	}
+	c := &Node{Type: n.Type, Meta: n.Meta, ID: n.ID, Size: n.Size, Target: n.Target}
+	for name, child := range n.Children {
+		c.set(name, plain(t, child))
+	}
+	return c
 }
 
 const root = "/ 755 0:0\n"

@@ -13,6 +13,9 @@ const (
 	deferredLink // a hard link to what only lower layers can have
 )
 
+// maxID is the largest user or group: the one above means nobody to the kernel.
+const maxID = 1<<32 - 2
+
 // Meta is what a file or directory carries beside its content.
 type Meta struct {
 	UID, GID uint32

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -25,12 +26,10 @@ func (l *reader) xattrs(h *tar.Header, t Type, mode uint32) (map[string]string, 
 			continue
 		}
 		if keep := value != "" && keepXattr(name, t); !keep {
-			if l.tree.Stripped[name] > 0 || len(l.tree.Stripped) < 1000 { // names are a stranger's
-				l.tree.Stripped[name]++
-			}
+			l.strip(name)
 			continue
 		}
-		if len(name) > 255 || len(value) > l.limits.Xattr {
+		if len(name) > maxName || len(value) > l.limits.Xattr {
 			return nil, fmt.Errorf("extended attribute %.300q: %d bytes are too long", name, len(value))
 		}
 		value, err := normalXattr(name, value, mode)
@@ -43,13 +42,26 @@ func (l *reader) xattrs(h *tar.Header, t Type, mode uint32) (map[string]string, 
 		if xattrs == nil {
 			xattrs = map[string]string{}
 		}
-		xattrs[name] = value
+		xattrs[strings.Clone(name)] = strings.Clone(value) // not all records of the entry
 	}
 	return xattrs, nil
 }
 
+// maxStripped is how many names of dropped attributes are remembered.
+const maxStripped = 1000
+
+// strip counts an attribute that is dropped. Its name is a stranger's, and may
+// be as long as a PAX record.
+func (l *reader) strip(name string) {
+	name = strings.ToValidUTF8(name[:min(len(name), maxName)], "\uFFFD")
+	if l.tree.Stripped[name] > 0 || len(l.tree.Stripped) < maxStripped {
+		l.tree.Stripped[strings.Clone(name)]++
+	}
+}
+
 // keepXattr tells what may be stored. Overlayfs obeys its own attributes, and
-// the kernel refuses user.* and ACLs on symbolic links.
+// the kernel refuses user.* and ACLs on symbolic links, user.* on special files
+// too. Those are recorded in JSON, which has no names that are not UTF-8.
 func keepXattr(name string, t Type) bool {
 	switch name {
 	case capability:
@@ -66,7 +78,10 @@ func keepXattr(name string, t Type) bool {
 			return false
 		}
 	}
-	return strings.HasPrefix(name, "trusted.") || strings.HasPrefix(name, "user.") && t != Symlink
+	if t == Special && !utf8.ValidString(name) {
+		return false
+	}
+	return strings.HasPrefix(name, "trusted.") || strings.HasPrefix(name, "user.") && (t == File || t == Dir)
 }
 
 // normalXattr is what the kernel returns for a value that was set, "" if that

@@ -1,0 +1,338 @@
+package layer
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// layers makes layers of bytes, four for each entry. Few names make many
+// collisions. What umoci is known to do otherwise is left out if tame is true.
+func layers(data []byte, tame bool) [][]entry {
+	all := [][]entry{nil}
+	for ; len(data) >= 4 && len(all) <= 4; data = data[4:] {
+		op, path, other, how := data[0], pathOf(data[1]), pathOf(data[2]), data[3]
+		var e entry
+		switch op % 16 {
+		case 0, 1:
+			e = dir(path, int64(how)<<4)
+		case 2, 3, 4, 5:
+			e = file(path, int64(how)<<4, fmt.Sprint("content ", data[2]))
+		case 6:
+			e = symlink(path, []string{other, "/" + other, "../../" + other}[how%3])
+		case 7, 8:
+			e = hardlink(path, other)
+		case 9, 10:
+			parent, base := cut(path)
+			e = file(parent+".wh."+base, 0o644, "")
+		case 11:
+			parent, _ := cut(path)
+			e = file(parent+".wh..wh..opq", 0o600, "")
+		case 12:
+			e = special([]byte{tar.TypeFifo, tar.TypeChar, tar.TypeBlock}[how%3], path, int64(data[2]), int64(how))
+		case 13:
+			if len(all[len(all)-1]) > 0 {
+				all = append(all, nil)
+			}
+			continue
+		case 14:
+			if e = file(path, 0o6755, "").xattr("security.selinux", "x", "trusted.overlay.opaque", "y"); tame {
+				continue
+			}
+		case 15:
+			if e = file([]string{"../", ".wh../", "./", "//", "\xff/", ".wh.x/", ".wh..wh.plnk/"}[how%7]+path, 0o644, ""); tame {
+				continue
+			}
+		}
+		if how&1 != 0 {
+			e = e.owner(int(data[2]), int(how))
+		}
+		if t := e.Typeflag; how&6 == 6 && e.PAXRecords == nil && (t == tar.TypeReg || t == tar.TypeDir) {
+			e = e.xattr("user.how", string(data[2:4])+"\x00", "trusted.t", "x")
+		}
+		all[len(all)-1] = append(all[len(all)-1], e)
+	}
+	return all
+}
+
+// pathOf makes one to three components.
+func pathOf(b byte) string {
+	const names = "abcd"
+	path := names[b&3 : b&3+1]
+	if b&0xc0 != 0 {
+		path += "/" + names[b>>2&3:b>>2&3+1]
+	}
+	if b&0xc0 == 0xc0 {
+		path += "/" + names[b>>4&3:b>>4&3+1]
+	}
+	return path
+}
+
+func cut(path string) (parent, base string) {
+	i := strings.LastIndexByte(path, '/') + 1
+	return path[:i], path[i:]
+}
+
+// random is the same for the same seed.
+func random(seed uint64, n int) []byte {
+	r := rand.New(rand.NewPCG(seed, 0))
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(r.Uint32())
+	}
+	return data
+}
+
+// How often a random test runs.
+func rounds(short, long int) uint64 {
+	if os.Getenv("SYSCONTAINER_TEST_LONG") == "1" {
+		return uint64(long)
+	}
+	return uint64(short)
+}
+
+// The comparison is in merged.
+func TestRejoinIsTheInverseOfSplit(t *testing.T) {
+	accepted := uint64(0)
+	for seed := range rounds(5000, 200000) {
+		if _, err := merged(t, layers(random(seed, 4*(8+int(seed)%40)), seed%2 == 0)...); err == nil {
+			accepted++
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	if accepted < rounds(5000, 200000)/10 {
+		t.Errorf("only %d were layers at all", accepted)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	tree, err := read(t, &memory{}, archive(t,
+		dir("d", 0o700).xattr("user.a", "1"), file("d/e/f", 0o644, "12345").xattr("security.selinux", "x"), file("d/.wh.<b>", 0, ""), file("d/.wh.a", 0, ""),
+		file("d/e/.wh..wh..opq", 0, ""), hardlink("h", "/lower//x"), special(tar.TypeChar, "c", 1, 3).owner(4, 5).xattr("trusted.t", "\xff\x00"),
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, note := tree.Split()
+	const want = `{"version":1,"entries":9,"size":5,"nodes":4,"stripped":{"security.selinux":1},"root":{"implicit":true,` +
+		`"links":{"h":{"target":"lower/x","entry":"h"}},` +
+		`"specials":{"c":{"type":"char","uid":4,"gid":5,"mode":438,"xattrs":{"trusted.t":"/wA="},"major":1,"minor":3}},` +
+		`"dirs":{"d":{"whiteouts":["<b>","a"],"dirs":{"e":{"implicit":true,"opaque":true}}}}}}` + "\n"
+	if string(note) != want {
+		t.Errorf("got  %swant %s", note, want)
+	}
+	if e := root.Children["d"].Children["e"]; len(root.Children) != 1 || e.Meta.Mode != 0o755 || e.Children["f"].Size != 5 {
+		t.Errorf("%+v", root)
+	}
+	if tree, err = Rejoin(root, note); err != nil || tree.Entries != 9 || tree.Size != 5 || tree.Stripped["security.selinux"] != 1 {
+		t.Errorf("%+v, %v", tree, err)
+	}
+}
+
+func TestRejoinRefuses(t *testing.T) {
+	small := func() *Node {
+		root := implicit()
+		root.set("d", &Node{Type: Dir, Meta: Meta{Mode: 0o700}})
+		root.set("f", &Node{Type: File, Meta: Meta{Mode: 0o644}})
+		return root
+	}
+	with := func(name string, n *Node) *Node {
+		root := small()
+		root.set(name, n)
+		return root
+	}
+	const good = `{"version":1,"entries":3,"size":0,"nodes":3,"root":{"implicit":true}}`
+	const four = `{"version":1,"entries":3,"size":0,"nodes":4}`
+	says := func(s string) string {
+		return `{"version":1,"entries":3,"size":0,"nodes":3,"root":{` + s + `}}`
+	}
+	if _, err := Rejoin(small(), []byte(good)); err != nil {
+		t.Error(err)
+	}
+	loop := small()
+	loop.set("l", loop)
+	twice := implicit()
+	for range 60 { // 2^60 paths
+		n := implicit()
+		n.set("a", twice)
+		n.set("b", twice)
+		twice = n
+	}
+	for _, c := range []struct {
+		name string
+		root *Node
+		note string
+		want string
+	}{
+		{"nothing", small(), "", "read note"},
+		{"no JSON", small(), "\x00", "read note"},
+		{"two", small(), good + good, "read note"},
+		{"behind", small(), good + "x", "read note"},
+		{"unknown", small(), says(`"mtime":1`), "unknown field"},
+		{"too long", small(), good + strings.Repeat(" ", MaxNote), "bytes"},
+		{"deep", small(), says(strings.Repeat(`"dirs":{"d":{`, 20000) + strings.Repeat("}}", 20000)), "depth"},
+		{"wide numbers", small(), `{"version":1,"entries":1e99,"size":0,"nodes":3}`, "read note"},
+		{"numbers", small(), `{"version":1,"entries":-1,"size":0,"nodes":3}`, "numbers"},
+		{"stripped", small(), `{"version":1,"entries":1,"size":0,"nodes":3,"stripped":{"a":0}}`, "numbers"},
+		{"no tree", nil, good, "no directory"},
+		{"file", &Node{Type: File}, good, "no directory"},
+		{"smaller tree", implicit(), good, "2 more"},
+		{"larger tree", with("x", implicit()), good, "smaller"},
+		{"loop", loop, four, "smaller"},
+		{"exponential", twice, four, "smaller"},
+		{"special in the tree", with("x", &Node{Type: Special, Flag: '6'}), four, "only"},
+		{"whiteout in the tree", with(".wh.x", implicit()), four, "whiteout"},
+		{"..", with("..", implicit()), four, `".."`},
+		{"slash", with("a/b", implicit()), four, "slash"},
+		{"empty name", with("", implicit()), four, "empty"},
+		{"mode", with("x", &Node{Type: File, Meta: Meta{Mode: 0o10000}}), four, "mode"},
+		{"owner", with("x", &Node{Type: File, Meta: Meta{GID: 1<<32 - 1}}), four, "owner"},
+		{"attribute", with("x", &Node{Type: Dir, Meta: Meta{Xattrs: map[string]string{"trusted.overlay.opaque": "y"}}}), four, "trusted.overlay.opaque"},
+		{"whiteout", small(), says(`"whiteouts":["a/b"]`), "slash"},
+		{"whiteout ..", small(), says(`"whiteouts":[".."]`), `".."`},
+		{"link outside", small(), says(`"links":{"l":{"target":"a/../../b","entry":""}}`), `".."`},
+		{"link to the root", small(), says(`"links":{"l":{"target":"/","entry":""}}`), "root"},
+		{"link over a file", small(), says(`"links":{"f":{"target":"a","entry":""}}`), "tree"},
+		{"link name", small(), says(`"links":{"../l":{"target":"a","entry":""}}`), "slash"},
+		{"special over a file", small(), says(`"specials":{"f":{"type":"fifo","uid":0,"gid":0,"mode":0}}`), "tree"},
+		{"special type", small(), says(`"specials":{"s":{"type":"file","uid":0,"gid":0,"mode":0}}`), "unknown type"},
+		{"special mode", small(), says(`"specials":{"s":{"type":"fifo","uid":0,"gid":0,"mode":65535}}`), "mode"},
+		{"special name", small(), says(`"specials":{".wh.s":{"type":"fifo","uid":0,"gid":0,"mode":0}}`), "whiteout"},
+		{"directory missing", small(), says(`"dirs":{"x":{}}`), "not there"},
+		{"directory is a file", small(), says(`"dirs":{"f":{}}`), "not there"},
+		{"implicit with metadata", small(), says(`"dirs":{"d":{"implicit":true}}`), "no metadata"},
+	} {
+		if _, err := Rejoin(c.root, []byte(c.note)); err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, ErrNoteVersion) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+	for _, note := range []string{"{}", `{"version":2,"news":1}`} {
+		if _, err := Rejoin(small(), []byte(note)); !errors.Is(err, ErrNoteVersion) {
+			t.Errorf("%s: got %v", note, err)
+		}
+	}
+}
+
+func TestSpecialsAreKept(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		lower, upper []entry
+		want         string
+	}{
+		{"fifo", []entry{special(tar.TypeFifo, "p", 0, 0)}, nil, "p fifo 666 0,0\n"},
+		{"numbers of nobody", []entry{special(tar.TypeChar, "c", 1<<40, -1)}, nil, "c char 666 1099511627776,-1\n"},
+		{"in order", []entry{special(tar.TypeFifo, "a/x", 0, 0), special(tar.TypeFifo, "a.b", 0, 0)}, nil, "/a 755 0:0\na.b fifo 666 0,0\na/x fifo 666 0,0\n"},
+		{"attributes", []entry{special(tar.TypeFifo, "p", 0, 0).xattr("trusted.t", "\xff", "user.u", "1", "trusted.\xff", "1")}, nil, "p fifo 666 0,0 trusted.t=\xff\n"},
+		{"over a file", []entry{file("p", 0o644, "")}, []entry{special(tar.TypeFifo, "p", 0, 0)}, "p fifo 666 0,0\n"},
+		{"over a directory", []entry{file("p/x", 0o644, "")}, []entry{special(tar.TypeBlock, "p", 7, 0)}, "p block 666 7,0\n"},
+		{"over another", []entry{special(tar.TypeFifo, "p", 0, 0)}, []entry{special(tar.TypeChar, "p", 1, 3)}, "p char 666 1,3\n"},
+		{"under a file", []entry{special(tar.TypeFifo, "p", 0, 0)}, []entry{file("p", 0o644, "")}, "/p 644 0:0 \"\"\n"},
+		{"under a directory", []entry{special(tar.TypeFifo, "p", 0, 0)}, []entry{file("p/x", 0o644, "")}, "/p 755 0:0\n/p/x 644 0:0 \"\"\n"},
+		{"under a whiteout", []entry{special(tar.TypeFifo, "p", 0, 0)}, []entry{file(".wh.p", 0, "")}, ""},
+		{"under an opaque directory", []entry{special(tar.TypeFifo, "d/p", 0, 0)}, []entry{file("d/.wh..wh..opq", 0, "")}, "/d 755 0:0\n"},
+		{"beside a whiteout", nil, []entry{special(tar.TypeFifo, "p", 0, 0), file(".wh.p", 0, "")}, "p fifo 666 0,0\n"},
+		{"hard link", []entry{special(tar.TypeFifo, "p", 0, 0)}, []entry{hardlink("q", "p")}, "p fifo 666 0,0\nq fifo 666 0,0\n"},
+		{"hard link before", nil, []entry{hardlink("q", "p"), special(tar.TypeFifo, "p", 0, 0)}, "p fifo 666 0,0\nq fifo 666 0,0\n"},
+		{"hard link to a removed one", []entry{special(tar.TypeFifo, "p", 0, 0)}, []entry{file(".wh.p", 0, ""), hardlink("q", "p")}, "q fifo 666 0,0\n"},
+	} {
+		got, err := merged(t, c.lower, c.upper)
+		if err != nil || got != root+c.want {
+			t.Errorf("%s: %v\ngot  %q\nwant %q", c.name, err, got, root+c.want)
+		}
+	}
+}
+
+func TestEncodeSpecials(t *testing.T) {
+	files := []SpecialFile{
+		{Path: "dev/null", Type: "char", Meta: Meta{UID: 1, GID: 2, Mode: 0o666, Xattrs: map[string]string{"trusted.b": "\xff", "trusted.a": "x"}}, Major: 1, Minor: 3},
+		{Path: "run/<p>", Type: "fifo", Meta: Meta{Mode: 0o600}},
+	}
+	text := EncodeSpecials(files)
+	got, err := DecodeSpecials(text)
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(files) {
+		t.Errorf("%s\n%v, %v", text, got, err)
+	}
+	if got, err := DecodeSpecials(EncodeSpecials(nil)); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+	fifo := func(path string) string {
+		name, _ := json.Marshal(path)
+		return `{"path":` + string(name) + `,"type":"fifo","uid":0,"gid":0,"mode":384}`
+	}
+	for text, want := range map[string]string{
+		"":                         "read special files",
+		"{}":                       "read special files",
+		"[]x":                      "read special files",
+		"[" + fifo("../x") + "]":   `".."`,
+		"[" + fifo("/etc/x") + "]": "clean",
+		"[" + fifo("a//x") + "]":   "clean",
+		"[" + fifo("") + "]":       "clean",
+		"[" + fifo(strings.Repeat("d/", 3000)+"x") + "]":                                   "longer",
+		"[" + fifo("b") + "," + fifo("a") + "]":                                            "order",
+		"[" + fifo("a") + "," + fifo("a") + "]":                                            "order",
+		`[{"path":"a","type":"socket","uid":0,"gid":0,"mode":0}]`:                          "unknown type",
+		`[{"path":"a","type":"fifo","uid":4294967295,"gid":0,"mode":0}]`:                   "owner",
+		`[{"path":"a","type":"fifo","uid":0,"gid":0,"mode":0,"xattrs":{"user.a":"eA=="}}]`: "user.a",
+		"[" + strings.Repeat(" ", MaxNote) + "]":                                           "allowed",
+	} {
+		if _, err := DecodeSpecials([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.200s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// Short names and attributes are parts of header records of up to a megabyte:
+// what is kept must not keep those.
+func TestMemoryIsThatOfWhatIsKept(t *testing.T) {
+	const entries, padding = 30, 900_000
+	for name, e := range map[string]entry{
+		"records":    file("f", 0o644, "").xattr("user.a", "1"),
+		"long name":  file(strings.Repeat("./", padding/2)+"f", 0o644, ""),
+		"long link":  hardlink("l", strings.Repeat("./", padding/2)+"f"),
+		"attributes": file("f", 0o644, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if e.PAXRecords == nil {
+				e.PAXRecords = map[string]string{}
+			}
+			if name == "records" {
+				e.PAXRecords["X.comment"] = strings.Repeat("x", padding)
+			}
+			base := e.Name
+			var before, after runtime.MemStats
+			var streams bytes.Buffer
+			for i := range entries {
+				e.Name = fmt.Sprint(base, i)
+				if name == "attributes" {
+					e = e.xattr(fmt.Sprint(i, strings.Repeat("x", padding)), "1")
+				}
+				stream := archive(t, e)
+				streams.Write(stream[:len(stream)-1024])
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			tree, err := read(t, &memory{}, streams.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			runtime.KeepAlive(&streams)
+			if len(tree.root.Children) != entries {
+				t.Errorf("%d files", len(tree.root.Children))
+			}
+			if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 5<<20 {
+				t.Errorf("%d entries keep %d MiB", entries, kept>>20)
+			}
+		})
+	}
+}
