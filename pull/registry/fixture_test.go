@@ -22,6 +22,8 @@ type site struct {
 	layout *image.Layout
 	real   *image.Running
 	front  *image.Front
+
+	signatures []string // digests of blobs that are signatures
 }
 
 // newSite makes one whose policy accepts everything. behave may be nil.
