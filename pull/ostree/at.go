@@ -148,6 +148,10 @@ func (x xattrReader) read() (map[string]string, error) {
 	return xattrs, nil
 }
 
+// selinuxLabel is the attribute that the kernel gives each new file by itself
+// where SELinux is on.
+const selinuxLabel = "security.selinux"
+
 // compare returns an error if an inode does not have exactly these attributes.
 // A label that the file system adds by itself is tolerated.
 func (x xattrReader) compare(want map[string]string) error {
@@ -161,7 +165,7 @@ func (x xattrReader) compare(want map[string]string) error {
 		}
 	}
 	for name := range got {
-		if _, ok := want[name]; !ok && name != "security.selinux" {
+		if _, ok := want[name]; !ok && name != selinuxLabel {
 			return fmt.Errorf("the file system added extended attribute %q", name)
 		}
 	}

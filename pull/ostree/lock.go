@@ -10,12 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrBusy says that somebody else holds the repository's lock.
+var ErrBusy error = errors.New("the repository is in use")
+
 // lock takes libostree's lock: an open-file-description record lock on the
 // whole of repo/.lock, shared or exclusive. It waits as long as
 // core.lock-timeout-secs says. Closing the result releases it.
 //
 // The kernel admits new shared holders while an exclusive one waits.
 func (r *Repo) lock(ctx context.Context, exclusive bool) (*os.File, error) {
+	return r.lockFor(ctx, exclusive, r.config.lockTimeout)
+}
+
+// lockFor waits that long at most; less than 0 is for ever. When that is over
+// the error is ErrBusy.
+func (r *Repo) lockFor(ctx context.Context, exclusive bool, timeout time.Duration) (*os.File, error) {
 	fd, err := openAt(r.fd(), ".lock", unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW, 0o660)
 	if err != nil {
 		return nil, fmt.Errorf("lock repository: open .lock: %w", err)
@@ -25,7 +34,7 @@ func (r *Repo) lock(ctx context.Context, exclusive bool) (*os.File, error) {
 	if exclusive {
 		flock.Type = unix.F_WRLCK
 	}
-	deadline := time.Now().Add(r.config.lockTimeout)
+	deadline := time.Now().Add(timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &flock)
 		if err == nil {
@@ -35,9 +44,12 @@ func (r *Repo) lock(ctx context.Context, exclusive bool) (*os.File, error) {
 			f.Close()
 			return nil, fmt.Errorf("lock repository: %w", err)
 		}
-		if r.config.lockTimeout >= 0 && time.Now().After(deadline) {
+		if timeout >= 0 && !time.Now().Before(deadline) {
 			f.Close()
-			return nil, fmt.Errorf("lock repository: held by somebody else for more than %v: %w", r.config.lockTimeout, err)
+			if timeout > 0 {
+				return nil, fmt.Errorf("lock repository: %w, also after %v", ErrBusy, timeout)
+			}
+			return nil, fmt.Errorf("lock repository: %w", ErrBusy)
 		}
 		select {
 		case <-ctx.Done():

@@ -31,7 +31,7 @@ func (t *Txn) Publish(refs map[string]Checksum) error {
 		return fmt.Errorf("publish: %w", err)
 	}
 	for name, commit := range refs {
-		if err := checkRef(name); err != nil {
+		if err := checkNewRef(name); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
 		if t.needs(object{commit, kindCommit}) == nil {
@@ -103,11 +103,18 @@ func (t *Txn) publish(refs map[string]Checksum) error {
 
 // sync makes everything durable. It also reports what could not be written
 // back since the transaction began.
-func (t *Txn) sync() error {
-	if !t.repo.config.fsync {
+func (t *Txn) sync() error { return t.repo.syncBy(t.fd()) }
+
+// sync makes everything durable.
+func (r *Repo) sync() error { return r.syncBy(r.fd()) }
+
+// syncBy does so by a descriptor, which determines since when errors of
+// write-back are told.
+func (r *Repo) syncBy(fd int) error {
+	if !r.config.fsync {
 		return nil
 	}
-	if err := retry(func() error { return unix.Syncfs(t.fd()) }); err != nil {
+	if err := retry(func() error { return unix.Syncfs(fd) }); err != nil {
 		return fmt.Errorf("make durable: %w", err)
 	}
 	return nil
@@ -166,7 +173,7 @@ func (t *Txn) complete(commit Checksum) error {
 		name string
 	}{
 		{t.repo.fd(), partialMark(commit)},
-		{int(t.repo.objects.Fd()), object{commit, kindFile}.path()[:65] + ".tombstone-commit"},
+		{int(t.repo.objects.Fd()), object{commit, kindFile}.path()[:65] + extTombstone},
 	} {
 		if err := unix.Unlinkat(mark.dir, mark.name, 0); err != nil && err != unix.ENOENT {
 			return fmt.Errorf("remove %s: %w", mark.name, err)

@@ -131,7 +131,7 @@ func (r *Repo) checkComplete(commit Checksum) error {
 }
 
 // partialMark is the file that marks a commit whose objects may be missing.
-func partialMark(commit Checksum) string { return "state/" + commit.String() + ".commitpartial" }
+func partialMark(commit Checksum) string { return "state/" + commit.String() + extPartial }
 
 // Node is one thing in the tree of a commit.
 type Node struct {

@@ -7,16 +7,18 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
 const heads = "refs/heads"
 
-// checkRef refuses names that libostree does not take, and a few it takes in
+// checkNewRef refuses names that libostree does not take, and a few it takes in
 // another sense: 64 hex digits are a commit, and one component of hex digits
 // may be the beginning of one.
-func checkRef(name string) error {
+func checkNewRef(name string) error {
 	for component := range strings.SplitSeq(name, "/") {
 		if !validComponent(component) {
 			return fmt.Errorf("invalid ref %q: components are [A-Za-z0-9_][A-Za-z0-9._-]*, up to 255 bytes", name)
@@ -34,6 +36,29 @@ func validComponent(s string) bool {
 	}
 	for i := range len(s) {
 		if !isPlain(s[i]) && s[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// checkRef refuses what libostree would not read as a ref.
+func checkRef(name string) error {
+	for component := range strings.SplitSeq(name, "/") {
+		if !readComponent(component) {
+			return fmt.Errorf("invalid ref %q", name)
+		}
+	}
+	return nil
+}
+
+// readComponent is libostree's own rule, which knows letters of every script.
+func readComponent(s string) bool {
+	if s == "" || len(s) > 255 || s[0] == '.' || s[0] == '-' || !utf8.ValidString(s) {
+		return false
+	}
+	for _, c := range s {
+		if c != '_' && c != '.' && c != '-' && !unicode.IsLetter(c) && !unicode.IsDigit(c) {
 			return false
 		}
 	}
@@ -98,31 +123,41 @@ func (r *Repo) readRef(path string) (c Checksum, err error) {
 // before a slash in one; "" is all. A damaged ref is an error.
 func (r *Repo) Refs(prefix string) (map[string]Checksum, error) {
 	refs := map[string]Checksum{}
-	if prefix == "" {
-		return refs, r.listRefs("", 0, refs)
-	}
-	if err := checkRef(prefix); err != nil {
-		return nil, err
-	}
-	if c, err := r.ResolveRef(prefix); err == nil {
-		refs[prefix] = c
-		return refs, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	err := r.listRefs(prefix+"/", 0, refs)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
+	err := r.eachRef(prefix, func(name, path string) (err error) {
+		refs[name], err = r.readRef(path)
+		return err
+	})
 	return refs, err
 }
 
-// listRefs adds the refs of one directory; prefix is "" or ends in a slash.
-func (r *Repo) listRefs(prefix string, depth int, refs map[string]Checksum) error {
-	if depth > 64 {
-		return fmt.Errorf("refs %s: nested too deep", prefix)
+// eachRef calls fn for every local ref below prefix, with its path.
+func (r *Repo) eachRef(prefix string, fn func(name, path string) error) error {
+	if prefix == "" {
+		return r.walkRefs(heads, "", 0, fn)
+	}
+	if err := checkRef(prefix); err != nil {
+		return err
 	}
 	path := heads + "/" + prefix
+	var st unix.Stat_t
+	switch err := unix.Fstatat(r.fd(), path, &st, unix.AT_SYMLINK_NOFOLLOW); {
+	case err == unix.ENOENT || err == unix.ENOTDIR:
+		return nil
+	case err != nil:
+		return fmt.Errorf("list %s: %w", path, err)
+	case st.Mode&typeMask == typeDir:
+		return r.walkRefs(heads, prefix+"/", 0, fn)
+	}
+	return fn(prefix, path)
+}
+
+// walkRefs calls fn for every ref in one directory below base, which is
+// refs/heads or one of its siblings; prefix is "" or ends in a slash.
+func (r *Repo) walkRefs(base, prefix string, depth int, fn func(name, path string) error) error {
+	if depth > 64 {
+		return fmt.Errorf("%s/%s: refs nest too deep", base, prefix)
+	}
+	path := base + "/" + prefix
 	dir, err := openDir(r.fd(), path, unix.O_NOFOLLOW)
 	if err != nil {
 		return fmt.Errorf("list %s: %w", path, err)
@@ -134,13 +169,13 @@ func (r *Repo) listRefs(prefix string, depth int, refs map[string]Checksum) erro
 	}
 	for _, e := range entries {
 		name := prefix + e.Name()
-		if !validComponent(e.Name()) {
+		if !readComponent(e.Name()) {
 			continue // as libostree does
 		}
 		if e.IsDir() {
-			err = r.listRefs(name+"/", depth+1, refs)
+			err = r.walkRefs(base, name+"/", depth+1, fn)
 		} else {
-			refs[name], err = r.readRef(heads + "/" + name)
+			err = fn(name, base+"/"+name)
 		}
 		if err != nil {
 			return err
@@ -160,19 +195,29 @@ func (r *Repo) DeleteRef(ctx context.Context, name string) error {
 		return err
 	}
 	defer lock.Close()
-	path := heads + "/" + name
-	dir, base, err := r.refDir(path, false)
+	dir, err := r.unlinkRef(name)
 	if err != nil {
-		return fmt.Errorf("delete ref %s: %w", name, err)
+		return err
 	}
 	defer dir.Close()
+	return errors.Join(r.touch(), r.syncFile(dir))
+}
+
+// unlinkRef removes a ref, not yet durably, and returns the directory it was
+// in.
+func (r *Repo) unlinkRef(name string) (*os.File, error) {
+	dir, base, err := r.refDir(heads+"/"+name, false)
+	if err != nil {
+		return nil, fmt.Errorf("delete ref %s: %w", name, err)
+	}
 	if err := unix.Unlinkat(int(dir.Fd()), base, 0); err != nil {
+		dir.Close()
 		if err == unix.EISDIR {
 			err = fs.ErrNotExist
 		}
-		return fmt.Errorf("delete ref %s: %w", name, err)
+		return nil, fmt.Errorf("delete ref %s: %w", name, err)
 	}
-	return errors.Join(r.touch(), r.syncFile(dir))
+	return dir, nil
 }
 
 // writeRef replaces a ref by way of a file in the staging directory: a

@@ -75,7 +75,7 @@ func (t *Txn) begin() (err error) {
 	if err := t.root.Mkdir("tmp", 0o777); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	if err := sweep(t.root); err != nil {
+	if err := removeDead(t.root); err != nil {
 		return err
 	}
 	if err := t.stage(); err != nil {
@@ -129,9 +129,9 @@ func (t *Txn) stage() error {
 	return errors.New("staging directories vanish as fast as they are made")
 }
 
-// sweep removes the staging directories of dead transactions: those that can
+// removeDead removes the staging directories of dead transactions: those that can
 // be locked.
-func sweep(root *os.Root) error {
+func removeDead(root *os.Root) error {
 	tmp, err := root.Open("tmp")
 	if err != nil {
 		return err
