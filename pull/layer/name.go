@@ -40,9 +40,9 @@ func checkName(name string) error {
 
 // splitName cuts a name into components and refuses what could lead elsewhere.
 // The root has none.
-func splitName(name string, length, depth int) ([]string, error) {
+func splitName(name string, length, depth int64) ([]string, error) {
 	path := make([]string, 0, min(strings.Count(name, "/")+1, 16))
-	total := 0
+	total := int64(0)
 	for c := range strings.SplitSeq(name, "/") {
 		if c == "" || c == "." {
 			continue
@@ -54,11 +54,11 @@ func splitName(name string, length, depth int) ([]string, error) {
 			c = strings.Clone(c) // so that a megabyte of "./" is not kept with it
 		}
 		path = append(path, c)
-		if total += len(c) + 1; total-1 > length {
-			return nil, fmt.Errorf("the name is longer than %d bytes", length)
+		if total += int64(len(c)) + 1; total-1 > length {
+			return nil, fmt.Errorf("the name is longer than %d bytes (PathLength=)", length)
 		}
-		if len(path) > depth {
-			return nil, fmt.Errorf("the name has more than %d components", depth)
+		if int64(len(path)) > depth {
+			return nil, fmt.Errorf("the name has more than %d components (Depth=)", depth)
 		}
 	}
 	return path, nil

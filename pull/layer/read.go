@@ -29,7 +29,7 @@ func Read(ctx context.Context, r io.Reader, sink Sink, limits Limits) (*Tree, er
 		limits: limits.withDefaults(),
 		tree:   &Tree{Stripped: map[string]int{}, root: implicit()},
 	}
-	l.root = l.tree.root
+	l.root, l.meter.limits = l.tree.root, &l.limits
 	l.work = startWork(ctx, sink)
 	err := l.read(r)
 	if workErr := l.work.wait(); workErr != nil {
@@ -50,9 +50,11 @@ type reader struct {
 	root     *Node
 	work     *work
 	metadata int64
+	meter    meter
 }
 
 func (l *reader) read(r io.Reader) error {
+	r = l.meter.count(r, &l.meter.stream)
 	archive := tar.NewReader(r)
 	for {
 		h, err := archive.Next()
@@ -83,11 +85,11 @@ func (l *reader) read(r io.Reader) error {
 }
 
 func (l *reader) entry(h *tar.Header, content io.Reader) error {
+	if err := l.header(h); err != nil {
+		return err
+	}
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return l.charge(0)
-	}
-	if len(h.PAXRecords) > 0 { // all parts of one string, which may be long
-		h.Name, h.Linkname = strings.Clone(h.Name), strings.Clone(h.Linkname)
 	}
 	path, err := l.split(h.Name)
 	if err != nil {
@@ -129,20 +131,36 @@ func (l *reader) entry(h *tar.Header, content io.Reader) error {
 	return fmt.Errorf("unknown type %q", h.Typeflag)
 }
 
+// header judges the size of what stands before a header and adds to it.
+func (l *reader) header(h *tar.Header) error {
+	n := max(len(h.Name), len(h.Linkname)) // GNU's headers are for these alone
+	if len(h.PAXRecords) > 0 {
+		n = 0
+		for name, value := range h.PAXRecords {
+			n += len(name) + len(value)
+		}
+		h.Name, h.Linkname = strings.Clone(h.Name), strings.Clone(h.Linkname) // not the whole header with them
+	}
+	if int64(n) > l.limits.PAXSize {
+		return fmt.Errorf("an extended header of %d bytes, %d are allowed (PAXSize=)", n, l.limits.PAXSize)
+	}
+	return nil
+}
+
 // split cuts a name into components and refuses what could lead elsewhere.
 func (l *reader) split(name string) ([]string, error) {
-	return splitName(name, l.limits.Path, l.limits.Depth)
+	return splitName(name, l.limits.PathLength, l.limits.Depth)
 }
 
 // charge accounts for one node with that many bytes of strings.
 func (l *reader) charge(bytes int) error {
 	l.tree.Entries++
-	if l.tree.Entries > l.limits.Entries {
-		return fmt.Errorf("the layer has more than %d entries", l.limits.Entries)
+	if int64(l.tree.Entries) > l.limits.Entries {
+		return fmt.Errorf("the layer has more than %d entries (Entries=)", l.limits.Entries)
 	}
 	l.metadata += nodeCost + int64(bytes)
 	if l.metadata > l.limits.Metadata {
-		return fmt.Errorf("names and attributes of the layer take more than %d bytes", l.limits.Metadata)
+		return fmt.Errorf("names and attributes of the layer take more than %d bytes (Metadata=)", l.limits.Metadata)
 	}
 	return nil
 }
@@ -155,11 +173,12 @@ func (l *reader) size(h *tar.Header) error {
 		return nil
 	}
 	if h.Size < 0 || h.Size > l.limits.FileSize {
-		return fmt.Errorf("%d bytes are more than the %d allowed for a file", h.Size, l.limits.FileSize)
+		return fmt.Errorf("%d bytes are more than the %d allowed for a file (FileSize=)", h.Size, l.limits.FileSize)
 	}
-	if l.tree.Size += h.Size; l.tree.Size > l.limits.TotalSize {
-		return fmt.Errorf("the layer's files take more than %d bytes", l.limits.TotalSize)
+	if h.Size > l.limits.TotalSize-l.tree.Size {
+		return fmt.Errorf("the layer's files take more than %d bytes (TotalSize=)", l.limits.TotalSize)
 	}
+	l.tree.Size += h.Size
 	if l.limits.Admit != nil {
 		return l.limits.Admit(h.Size)
 	}
@@ -191,12 +210,9 @@ func (l *reader) place(path []string, n *Node) error {
 	if err != nil {
 		return err
 	}
-	cost := len(base) + len(n.Target) + len(n.entry)
+	cost := len(base) + len(n.Target) + len(n.entry) + n.Meta.cost()
 	for _, c := range n.link {
 		cost += 16 + len(c)
-	}
-	for name, value := range n.Meta.Xattrs {
-		cost += len(name) + len(value)
 	}
 	if err := l.charge(cost); err != nil {
 		return err
@@ -233,15 +249,20 @@ func (l *reader) dir(path []string, h *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	n, err := l.parent(path)
-	if err != nil {
-		return err
+	n, cost := l.root, meta.cost()
+	if len(path) > 0 {
+		above, base := path[:len(path)-1], path[len(path)-1]
+		dir, err := l.parent(above)
+		if err != nil {
+			return err
+		}
+		if n = dir.Children[base]; n == nil || n.Type != Dir {
+			n = implicit()
+			dir.set(base, n)
+		}
+		cost += len(base)
 	}
 	n.Meta, n.explicit = meta, true
-	cost := 0
-	for name, value := range meta.Xattrs {
-		cost += len(name) + len(value)
-	}
 	return l.charge(cost)
 }
 
@@ -254,7 +275,7 @@ func (l *reader) file(path []string, h *tar.Header, content io.Reader) error {
 	if err := l.place(path, n); err != nil {
 		return err
 	}
-	return l.work.file(n, h.Name, content)
+	return l.work.file(n, h.Name, l.meter.count(content, &l.meter.content))
 }
 
 func (l *reader) symlink(path []string, h *tar.Header) error {

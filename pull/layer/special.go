@@ -58,8 +58,9 @@ func (s storedSpecial) node() (*Node, error) {
 }
 
 // EncodeSpecials returns the special files of an image as JSON, to be kept
-// with it: nobody can store them, but fifos can be made again.
-func EncodeSpecials(files []SpecialFile) []byte {
+// with it: nobody can store them, but fifos can be made again. It fails if
+// DecodeSpecials would not take them back.
+func EncodeSpecials(files []SpecialFile) ([]byte, error) {
 	list := make([]storedSpecial, 0, len(files))
 	for _, f := range files {
 		n := Node{Meta: f.Meta, Major: f.Major, Minor: f.Minor}
@@ -68,10 +69,13 @@ func EncodeSpecials(files []SpecialFile) []byte {
 		list = append(list, s)
 	}
 	text, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // numbers and strings
+	if err == nil && len(text) > MaxNote {
+		err = fmt.Errorf("%d of them take %d bytes, %d are allowed", len(files), len(text), MaxNote)
 	}
-	return text
+	if err != nil {
+		return nil, fmt.Errorf("record special files: %w", err)
+	}
+	return text, nil
 }
 
 // DecodeSpecials is the inverse of EncodeSpecials. The text comes from a disk:
@@ -88,7 +92,7 @@ func DecodeSpecials(text []byte) ([]SpecialFile, error) {
 	var files []SpecialFile
 	last := ""
 	for _, s := range list {
-		path, err := splitName(s.Path, maxPath, maxPath)
+		path, err := splitName(s.Path, maxPath, maxDepth)
 		if err == nil && (s.Path == "" || join(path) != s.Path) {
 			err = errors.New("not a clean path")
 		}

@@ -197,7 +197,7 @@ func explain(dir *Node, said *noteDir, left *int, path string) error {
 		said = &noteDir{}
 	}
 	dir.explicit = !said.Implicit
-	if said.Implicit && (dir.Meta.UID != 0 || dir.Meta.GID != 0 || dir.Meta.Mode != 0o755 || dir.Meta.Xattrs != nil) {
+	if said.Implicit && (dir.Meta.UID != 0 || dir.Meta.GID != 0 || dir.Meta.Mode != 0o755 || len(dir.Meta.Xattrs) > 0) {
 		return fmt.Errorf("%.300q: the note tells of no metadata, the tree does", path)
 	}
 	for name, child := range dir.Children {
@@ -251,7 +251,7 @@ func (n *Node) hide(said *noteDir, path string) error {
 		return nil
 	}
 	for name, link := range said.Links {
-		target, err := splitName(link.Target, maxPath, maxPath)
+		target, err := splitName(link.Target, maxPath, maxDepth)
 		if err == nil && len(target) == 0 {
 			err = errors.New("hard link to the root")
 		}

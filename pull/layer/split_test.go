@@ -123,7 +123,7 @@ func TestSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	root, note := tree.Split()
-	const want = `{"version":1,"entries":9,"size":5,"nodes":4,"stripped":{"security.selinux":1},"root":{"implicit":true,` +
+	const want = `{"version":1,"entries":8,"size":5,"nodes":4,"stripped":{"security.selinux":1},"root":{"implicit":true,` +
 		`"links":{"h":{"target":"lower/x","entry":"h"}},` +
 		`"specials":{"c":{"type":"char","uid":4,"gid":5,"mode":438,"xattrs":{"trusted.t":"/wA="},"major":1,"minor":3}},` +
 		`"dirs":{"d":{"whiteouts":["<b>","a"],"dirs":{"e":{"implicit":true,"opaque":true}}}}}}` + "\n"
@@ -133,7 +133,7 @@ func TestSplit(t *testing.T) {
 	if e := root.Children["d"].Children["e"]; len(root.Children) != 1 || e.Meta.Mode != 0o755 || e.Children["f"].Size != 5 {
 		t.Errorf("%+v", root)
 	}
-	if tree, err = Rejoin(root, note); err != nil || tree.Entries != 9 || tree.Size != 5 || tree.Stripped["security.selinux"] != 1 {
+	if tree, err = Rejoin(root, note); err != nil || tree.Entries != 8 || tree.Size != 5 || tree.Stripped["security.selinux"] != 1 {
 		t.Errorf("%+v, %v", tree, err)
 	}
 }
@@ -256,13 +256,22 @@ func TestEncodeSpecials(t *testing.T) {
 		{Path: "dev/null", Type: "char", Meta: Meta{UID: 1, GID: 2, Mode: 0o666, Xattrs: map[string]string{"trusted.b": "\xff", "trusted.a": "x"}}, Major: 1, Minor: 3},
 		{Path: "run/<p>", Type: "fifo", Meta: Meta{Mode: 0o600}},
 	}
-	text := EncodeSpecials(files)
+	text, err := EncodeSpecials(files)
+	if err != nil {
+		t.Fatal(err)
+	}
 	got, err := DecodeSpecials(text)
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(files) {
 		t.Errorf("%s\n%v, %v", text, got, err)
 	}
-	if got, err := DecodeSpecials(EncodeSpecials(nil)); err != nil || len(got) != 0 {
+	if text, err := EncodeSpecials(nil); err != nil || string(text) != "[]" {
+		t.Errorf("%s, %v", text, err)
+	}
+	if got, err := DecodeSpecials([]byte("[]")); err != nil || len(got) != 0 {
 		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := EncodeSpecials([]SpecialFile{{Path: strings.Repeat("x", MaxNote), Type: "fifo"}}); err == nil {
+		t.Error("what cannot be read back was written")
 	}
 	fifo := func(path string) string {
 		name, _ := json.Marshal(path)

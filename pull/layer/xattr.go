@@ -20,6 +20,7 @@ const (
 // the form in which the kernel will return them.
 func (l *reader) xattrs(h *tar.Header, t Type, mode uint32) (map[string]string, error) {
 	var xattrs map[string]string
+	total := int64(0)
 	for record, value := range h.PAXRecords {
 		name, ok := strings.CutPrefix(record, xattrRecord)
 		if !ok {
@@ -29,8 +30,13 @@ func (l *reader) xattrs(h *tar.Header, t Type, mode uint32) (map[string]string, 
 			l.strip(name)
 			continue
 		}
-		if len(name) > maxName || len(value) > l.limits.Xattr {
-			return nil, fmt.Errorf("extended attribute %.300q: %d bytes are too long", name, len(value))
+		switch total += int64(len(name) + len(value)); {
+		case len(name) > maxName:
+			return nil, fmt.Errorf("extended attribute %.300q: a name of more than %d bytes", name, maxName)
+		case int64(len(value)) > l.limits.XattrSize:
+			return nil, fmt.Errorf("extended attribute %q: %d bytes are more than %d (XattrSize=)", name, len(value), l.limits.XattrSize)
+		case total > l.limits.XattrTotal:
+			return nil, fmt.Errorf("extended attributes take more than %d bytes (XattrTotal=)", l.limits.XattrTotal)
 		}
 		value, err := normalXattr(name, value, mode)
 		if err != nil {
@@ -45,6 +51,14 @@ func (l *reader) xattrs(h *tar.Header, t Type, mode uint32) (map[string]string, 
 		xattrs[strings.Clone(name)] = strings.Clone(value) // not all records of the entry
 	}
 	return xattrs, nil
+}
+
+// cost is the memory that attributes take.
+func (m Meta) cost() (bytes int) {
+	for name, value := range m.Xattrs {
+		bytes += len(name) + len(value)
+	}
+	return bytes
 }
 
 // maxStripped is how many names of dropped attributes are remembered.
