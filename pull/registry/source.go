@@ -62,8 +62,14 @@ func Open(ctx context.Context, reference string, options Options) (*Source, erro
 	if err := choosePlatform(s.sys, options.Platform); err != nil {
 		return nil, err
 	}
-	if err := s.authenticate(options); err != nil {
-		return nil, err
+	if name := ref.DockerReference(); s.remote() {
+		others, err := s.elsewhere(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.authenticate(name, others, options); err != nil {
+			return nil, err
+		}
 	}
 	err = retry(ctx, func() (err error) {
 		s.src, err = ref.NewImageSource(ctx, s.sys)
@@ -74,6 +80,9 @@ func Open(ctx context.Context, reference string, options Options) (*Source, erro
 	}
 	return s, nil
 }
+
+// remote tells a registry from a place on this machine.
+func (s *Source) remote() bool { return s.ref.Transport().Name() == "docker" }
 
 // Close releases connections and temporary files.
 func (s *Source) Close() error { return s.src.Close() }
