@@ -116,7 +116,8 @@ func BlobPath(storage, hex string) string {
 	return filepath.Join(storage, "docker/registry/v2/blobs/sha256", hex[:2], hex, "data")
 }
 
-// Authority is a certificate authority of a test, and a certificate of it for the loopback interface, all in PEM.
+// Authority is a certificate authority of a test, and a certificate of it for the loopback interface and every host of
+// the domain test, good for servers and clients, all in PEM.
 type Authority struct{ CA, Certificate, Key string }
 
 // NewAuthority makes one that is valid for a day.
@@ -139,8 +140,8 @@ func NewAuthority() (Authority, error) {
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "registry of a test"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost", "*.test"},
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	if err != nil {
