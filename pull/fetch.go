@@ -2,72 +2,174 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
+	"syscontainer/pull/layer"
 	"syscontainer/pull/ostree"
 	"syscontainer/pull/registry"
 	"syscontainer/pull/store"
 )
 
-// fetcher brings images into the store below root.
+// fetcher brings one image into the store below root.
 type fetcher struct {
-	root     string
-	options  registry.Options
-	progress *progress
+	root      string
+	reference string // canonical
+	options   registry.Options
+	settings  settings
+	progress  *progress
+	repair    bool // look for damage and mend it
 }
 
 // fetch makes sure that the store has what reference names now, and that
 // reference finds it. Each step is published only when the one before is
 // durable: objects, OSTree refs, checkout, reference. An error, a kill or a
 // power cut leaves what was there before; the next fetch removes the debris.
-func (f *fetcher) fetch(ctx context.Context, reference string) (store.Image, error) {
+func (f *fetcher) fetch(ctx context.Context) (store.Image, error) {
 	w, err := store.OpenWriter(f.root)
 	if err != nil {
 		return store.Image{}, err
 	}
 	waited := false
-	lock, err := w.Lock(reference, func() {
+	lock, err := w.LockReference(ctx, f.reference, func() {
 		waited = true
-		f.progress.phase("waiting for another fetch of " + reference)
+		f.progress.phase("waiting for another fetch of " + f.reference)
 	})
 	if err != nil {
 		return store.Image{}, err
 	}
-	defer lock.Close()
-	if waited { // two units want it: the other one has just asked the registry
-		if image, err := store.Lookup(f.root, reference); err == nil {
+	defer lock.Release()
+	if waited && !f.repair { // two units want it: the other one has just asked the registry
+		if image, err := store.Lookup(f.root, f.reference); err == nil {
 			return image, nil
 		}
 	}
 	if err := w.Sweep(); err != nil {
 		return store.Image{}, err
 	}
-
-	f.progress.phase("asking for " + reference)
-	source, wanted, err := ask(ctx, reference, f.options)
+	f.progress.phase("asking for " + f.reference)
+	source, wanted, err := ask(ctx, f.reference, f.options)
 	if err != nil {
 		return store.Image{}, err
 	}
 	defer source.Close()
-	repo, err := ostree.OpenOrCreate(w.Repo())
+	return f.add(ctx, w, source, wanted)
+}
+
+// add stores an image that may be there already, under this or another
+// reference, whole or in part.
+func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Source, wanted *registry.Image) (store.Image, error) {
+	lock, err := w.LockImage(ctx, wanted.Digest, func() { f.progress.phase("waiting for another fetch of sha256:" + wanted.Digest) })
+	if err != nil {
+		return store.Image{}, err
+	}
+	defer lock.Release()
+	repo, err := openRepo(f.root, w)
 	if err != nil {
 		return store.Image{}, err
 	}
 	defer repo.Close()
 
-	commit, err := f.commit(ctx, repo, source, wanted, reference)
+	var broken damage
+	if f.repair {
+		f.progress.phase("verifying " + f.reference)
+		if broken, err = findDamage(ctx, f.root, repo, wanted.Digest, diffIDs(wanted.Config)); err != nil {
+			return store.Image{}, err
+		}
+	}
+	l := &layers{fetcher: f, writer: w, source: source, image: wanted, again: len(broken.objects) > 0}
+	defer l.release()
+	commit, err := f.commit(ctx, l, repo, broken.objects)
 	if err != nil {
 		return store.Image{}, err
 	}
 	image, complete := w.Has(wanted.Digest)
-	if !complete {
-		f.progress.phase("checking out " + reference)
+	if !complete || broken.any() {
+		f.progress.phase("checking out " + f.reference)
 		if image, err = checkOut(ctx, w, repo, wanted, commit); err != nil {
 			return store.Image{}, err
 		}
+	} else if err := w.Touch(image); err != nil {
+		return store.Image{}, err
 	}
-	return image, w.SetReference(reference, image)
+	return image, w.SetReference(f.reference, image)
+}
+
+// commit returns the OSTree commit of an image and lets the ref of the
+// reference name it. Layers are fetched only if the repository does not have the
+// commit, or some of its objects are to be mended.
+func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend []string) (ostree.Checksum, error) {
+	deploy, named := deployRef(l.image.Digest), imageRef(f.reference)
+	if len(mend) == 0 {
+		commit, err := repo.ResolveRef(deploy)
+		switch {
+		case err == nil:
+			if now, err := repo.ResolveRef(named); err == nil && now == commit {
+				return commit, nil
+			}
+			return commit, publishRefs(ctx, repo, map[string]ostree.Checksum{named: commit})
+		case !errors.Is(err, fs.ErrNotExist) && !f.repair:
+			return commit, fmt.Errorf("%w\nhint: syscontainer pull --repair %s", err, f.reference)
+		}
+	}
+	for {
+		commit, missing, err := f.assemble(ctx, l, repo, mend, []string{deploy, named})
+		if err != nil || missing == "" {
+			return commit, err
+		}
+		if err := l.wait(ctx, repo, missing); err != nil {
+			return commit, err
+		}
+	}
+}
+
+// assemble publishes the image's commit under refs, or, if another process is
+// fetching one of its layers, the other layers.
+func (f *fetcher) assemble(ctx context.Context, l *layers, repo *ostree.Repo, mend, refs []string) (commit ostree.Checksum, missing string, err error) {
+	txn, err := repo.Begin(ctx) // also removes what a killed fetch left
+	if err != nil {
+		return commit, "", err
+	}
+	defer txn.Abort()
+	txnReplace(txn, mend)
+	trees, publish, missing, err := l.gather(ctx, repo, txn)
+	if err != nil {
+		return commit, "", err
+	}
+	if missing == "" {
+		f.progress.phase("storing " + f.reference)
+		order := make([]*layer.Tree, len(l.image.Layers))
+		for i, described := range l.image.Layers {
+			order[i] = trees[described.DiffID.Encoded()]
+		}
+		merged, err := layer.Merge(order)
+		if err != nil {
+			return commit, "", err
+		}
+		if commit, err = writeCommit(txn, merged, l.image); err != nil {
+			return commit, "", err
+		}
+		for _, ref := range refs {
+			publish[ref] = commit
+		}
+	}
+	return commit, missing, txn.Publish(publish)
+}
+
+func publishRefs(ctx context.Context, repo *ostree.Repo, refs map[string]ostree.Checksum) error {
+	txn, err := repo.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	return txn.Publish(refs)
+}
+
+// openRepo opens the repository of the store, which shares the files of the
+// operating system's own where it can.
+func openRepo(root string, w *store.Writer) (*ostree.Repo, error) {
+	return ostree.OpenOrCreate(w.Repo())
 }
 
 // answer bounds all attempts to get a manifest. render lets a silent fetch

@@ -26,6 +26,13 @@ type verb struct {
 
 var verbs = []verb{
 	{"pull", "IMAGE…", "fetch images into the store", runPull},
+	{"images", "", "list what is stored", runImages},
+	{"verify", "[IMAGE…]", "compare images with their checksums", runVerify},
+	{"prune", "", "remove images that nothing needs", runPrune},
+	{"rmi", "IMAGE…", "remove images", runRmi},
+	{"tag", "IMAGE NAME", "give an image another name", runTag},
+	{"pin", "IMAGE…", "keep images from being pruned", runPin},
+	{"unpin", "IMAGE…", "undo that", runUnpin},
 }
 
 func main() {

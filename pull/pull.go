@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"syscontainer/pull/registry"
-	"syscontainer/units"
 )
 
 const pullHelp = `Usage: syscontainer pull [OPTION…] IMAGE…
@@ -20,7 +19,10 @@ oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:DIR.
 Prints the digest of each image.
 
       --authfile FILE     credentials, see containers-auth.json(5)
+      --platform OS/ARCH[/VARIANT]
+                          the image for another platform than this machine's
       --progress-fd N     write progress lines to descriptor N
+      --repair            look for damage and mend it
       --wait-online       ask systemd for network-online.target first
   -h, --help              print this text
 `
@@ -29,6 +31,8 @@ func runPull(ctx context.Context, root string, args []string) error {
 	flags := newFlags("syscontainer pull", func(w io.Writer) { io.WriteString(w, pullHelp) })
 	authFile := flags.String("authfile", "", "")
 	progressFD := flags.Int("progress-fd", -1, "")
+	platform := flags.String("platform", "", "")
+	repair := flags.Bool("repair", false, "")
 	online := flags.Bool("wait-online", false, "")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -36,26 +40,29 @@ func runPull(ctx context.Context, root string, args []string) error {
 	if flags.NArg() == 0 {
 		return usagef("pull: an image is missing, see syscontainer pull --help")
 	}
+	references := make([]string, flags.NArg())
+	for i, arg := range flags.Args() {
+		var err error
+		if references[i], err = canonical(arg); err != nil {
+			return usagef("pull: %w", err)
+		}
+	}
 	progress, err := newProgress(*progressFD)
 	if err != nil {
 		return err
 	}
-	references := make([]string, flags.NArg())
-	for i, arg := range flags.Args() {
-		if references[i], err = units.ParseImage(absolute(arg)); err != nil {
-			if hint := units.Hint(err); hint != "" {
-				err = fmt.Errorf("%w\nhint: %s", err, hint)
-			}
-			return usagef("pull: %w", err)
-		}
+	settings, err := loadSettings(root)
+	if err != nil {
+		return err
 	}
-	f := fetcher{root: root, options: registry.Options{Root: root, AuthFile: *authFile}, progress: progress}
+	options := registry.Options{Root: root, AuthFile: *authFile, Platform: *platform}
 	for _, reference := range references {
 		if *online && !strings.Contains(reference, ":/") {
 			progress.phase("waiting for the network")
 			waitOnline(ctx)
 		}
-		image, err := f.fetch(ctx, reference)
+		f := fetcher{root: root, reference: reference, options: options, settings: settings, progress: progress, repair: *repair}
+		image, err := f.fetch(ctx)
 		progress.done()
 		if err != nil {
 			if ctx.Err() != nil {

@@ -15,6 +15,7 @@ import (
 //
 //	config.json   for the runtime
 //	root.json     how start puts the root together
+//	image         link to the image's directory: it is in use
 //	rootfs        where it is mounted
 //	targets       what the image lacks to mount on
 //	pid           of the payload, written by the runtime

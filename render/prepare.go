@@ -58,6 +58,9 @@ func readUnit(o options) (*units.Container, error) {
 
 // fill writes the bundle.
 func fill(b bundle, o options, c *units.Container, image store.Image, unit string) error {
+	if err := os.Symlink(image.Dir, b.file(store.BundleLink)); err != nil {
+		return err
+	}
 	document, err := image.Config()
 	if err != nil {
 		return fmt.Errorf("read the image's configuration: %w", err)

@@ -35,3 +35,28 @@ func Escape(reference string) string {
 	}
 	return name
 }
+
+// Unescape is the reference that Escape made a name of. It is "" for a name
+// that was cut, and for one that Escape never returns.
+func Unescape(name string) string {
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		if name[i] != '_' {
+			b.WriteByte(name[i])
+			continue
+		}
+		if len(name) < i+3 {
+			return ""
+		}
+		c, err := hex.DecodeString(strings.ToLower(name[i+1 : i+3]))
+		if err != nil {
+			return ""
+		}
+		b.Write(c)
+		i += 2
+	}
+	if reference := b.String(); Escape(reference) == name {
+		return reference
+	}
+	return ""
+}

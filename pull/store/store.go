@@ -7,10 +7,12 @@
 //	    images/SHA256/               one checkout per image, named by the digest of its manifest
 //	        rootfs/ manifest.json config.json
 //	    references/ESCAPED           symbolic link to ../images/SHA256
-//	    locks/ESCAPED                held while the reference is being fetched
+//	    pins/SHA256                  the image stays
+//	    containers/NAME/             symbolic links to images are a container's generations
+//	    locks/                       held while something is being fetched
 //
 // The same layout, read-only, may be baked into the operating system below
-// /usr/lib/syscontainer; what is in /var wins.
+// /usr/lib/syscontainer; what is in /var wins. See syscontainer-store(5).
 //
 // A reference is published last: whoever can follow it finds a complete image.
 // The package is linked into the start path and imports the standard library
@@ -59,6 +61,15 @@ func Lookup(root, reference string) (Image, error) {
 		}
 	}
 	return Image{}, fmt.Errorf("image %s is not in the store: %w", reference, fs.ErrNotExist)
+}
+
+// RepoOf is the path of the OSTree repository of the store below root, of the
+// one that pull writes or of the one baked into the operating system.
+func RepoOf(root string, vendor bool) string {
+	if vendor {
+		return filepath.Join("/", root, VendorDir, "repo")
+	}
+	return filepath.Join("/", root, Dir, "repo")
 }
 
 func lookup(dir, reference string) (Image, error) {

@@ -152,21 +152,21 @@ func TestLockWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := w.Lock("example.org/web:1", nil)
+	first, err := w.LockReference(t.Context(), "example.org/web:1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	waiting := make(chan bool, 1)
 	got := make(chan error)
 	go func() {
-		second, err := w.Lock("example.org/web:1", func() { waiting <- true })
+		second, err := w.LockReference(t.Context(), "example.org/web:1", func() { waiting <- true })
 		if err == nil {
-			second.Close()
+			second.Release()
 		}
 		got <- err
 	}()
 	<-waiting
-	first.Close()
+	first.Release()
 	if err := <-got; err != nil {
 		t.Error(err)
 	}

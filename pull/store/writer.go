@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,92 +13,149 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// debris is how names of unfinished images begin. A live one is locked.
-const debris = ".tmp-"
+const (
+	debris = ".tmp-" // names of what is not finished; a live one is locked
+	former = ".old-" // names of images that were taken away: .old-SHA256-RANDOM
+)
 
-// Writer adds images to the store below one root.
+// Writer changes the store below one root.
 type Writer struct {
-	dir string
+	root string
+	dir  string
 }
 
 // OpenWriter creates the store below root if need be. Only root may look into
 // repo/ and images/: old images keep old setuid programs.
 func OpenWriter(root string) (*Writer, error) {
-	w := &Writer{dir: filepath.Join("/", root, Dir)}
+	w := &Writer{root: root, dir: filepath.Join("/", root, Dir)}
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create the store: %w", err)
 	}
 	for _, d := range []struct {
 		name string
 		mode os.FileMode
-	}{{"images", 0o700}, {"references", 0o755}, {"locks", 0o700}} {
-		if err := os.Mkdir(filepath.Join(w.dir, d.name), d.mode); err != nil && !errors.Is(err, fs.ErrExist) {
+	}{{"images", 0o700}, {"references", 0o755}, {"pins", 0o755}, {"locks", 0o700}} {
+		if err := os.Mkdir(w.path(d.name), d.mode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("create the store: %w", err)
 		}
 	}
 	return w, nil
 }
 
+func (w *Writer) path(names ...string) string {
+	return filepath.Join(append([]string{w.dir}, names...)...)
+}
+
 // Repo is the path of the OSTree repository.
-func (w *Writer) Repo() string { return filepath.Join(w.dir, "repo") }
+func (w *Writer) Repo() string { return w.path("repo") }
 
-// Lock holds a reference for one fetch. It waits for another process that
-// fetches the same reference; waiting is called once if there is one, nil is
-// allowed. Closing the result releases it.
-func (w *Writer) Lock(reference string, waiting func()) (*os.File, error) {
-	return w.lock(Escape(reference), waiting)
+// Owns tells whether a path lies in the store.
+func (w *Writer) Owns(path string) bool { return strings.HasPrefix(path, w.dir+"/") }
+
+// Free is how many bytes root may still write to the store.
+func (w *Writer) Free() (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(w.dir, &st); err != nil {
+		return 0, fmt.Errorf("ask for free space: %w", err)
+	}
+	return int64(st.Bfree) * st.Bsize, nil
 }
 
-// staging is the lock that keeps Sweep from seeing a directory of Stage before
-// it is locked. Escape never returns a name that starts with a dot.
-const staging = ".staging"
-
-func (w *Writer) lock(name string, waiting func()) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(w.dir, "locks", name), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the store: %w", err)
+// Has tells whether the image with that manifest digest is complete, and
+// returns it.
+func (w *Writer) Has(digest string) (Image, bool) {
+	if !isDigest(digest) {
+		return Image{}, false
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		if waiting != nil {
-			waiting()
-		}
-		for err = unix.EINTR; err == unix.EINTR; {
-			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
-	return f, nil
+	image := Image{Digest: digest, Dir: w.path("images", digest)}
+	_, err := os.Stat(image.Rootfs())
+	return image, err == nil
 }
 
-// Sweep removes what interrupted fetches left in images/. Fetches that are
-// alive hold a lock on their directory and keep it.
+// Touch notes that an image is needed now. Starting a container does so by
+// reading its config.json.
+func (w *Writer) Touch(image Image) error {
+	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_OMIT}}
+	path := filepath.Join(image.Dir, "config.json")
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, now, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("note the use of %s: %w", path, err)
+	}
+	return nil
+}
+
+// Remove takes an image away at once and then deletes its files. The caller
+// holds its lock and has removed the references to it.
+func (w *Writer) Remove(digest string) error {
+	if !isDigest(digest) {
+		return fmt.Errorf("remove image %q: not the hex digits of a SHA-256", digest)
+	}
+	if _, err := w.retire(w.path("images", digest), digest); err != nil {
+		return fmt.Errorf("remove image: %w", err)
+	}
+	if err := os.Remove(w.path("pins", digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove image: %w", err)
+	}
+	return w.sweepFormer(digest)
+}
+
+// retire gives a directory a name under which nobody looks for an image, and
+// returns its path.
+func (w *Writer) retire(path, digest string) (string, error) {
+	retired := w.path("images", former+digest+"-"+rand.Text())
+	if err := os.Rename(path, retired); err != nil {
+		return path, err
+	}
+	return retired, syncDir(w.path("images"))
+}
+
+// Sweep removes what interrupted commands left: in images/, unless a fetch that
+// is alive holds it or a container still runs from it, and in locks/.
 func (w *Writer) Sweep() error {
-	lock, err := w.lock(staging, nil)
+	lock, err := w.lock(context.Background(), stagingLock, nil)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
-	images := filepath.Join(w.dir, "images")
-	entries, err := os.ReadDir(images)
+	defer lock.Release()
+	entries, err := os.ReadDir(w.path("images"))
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), debris) {
-			continue
+		switch name := e.Name(); {
+		case strings.HasPrefix(name, debris):
+			err = sweepUnlocked(w.path("images", name))
+		case strings.HasPrefix(name, former):
+			digest, _, _ := strings.Cut(strings.TrimPrefix(name, former), "-")
+			err = w.sweepFormer(digest)
 		}
-		if err := sweep(filepath.Join(images, e.Name())); err != nil {
+		if err != nil {
 			return fmt.Errorf("remove an unfinished image: %w", err)
 		}
 	}
 	return nil
 }
 
-func sweep(dir string) error {
+// sweepFormer deletes images that were taken away, once no container runs from
+// them.
+func (w *Writer) sweepFormer(digest string) error {
+	if len(Running(w.root)[digest]) > 0 {
+		return nil
+	}
+	entries, err := os.ReadDir(w.path("images"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), former+digest+"-") {
+			if err := os.RemoveAll(w.path("images", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func sweepUnlocked(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -109,113 +168,6 @@ func sweep(dir string) error {
 		return nil // alive
 	}
 	return os.RemoveAll(dir)
-}
-
-// Has tells whether the image with that manifest digest is complete, and
-// returns it.
-func (w *Writer) Has(digest string) (Image, bool) {
-	image := Image{Digest: digest, Dir: filepath.Join(w.dir, "images", digest)}
-	if !isDigest(digest) {
-		return Image{}, false
-	}
-	_, err := os.Stat(image.Rootfs())
-	return image, err == nil
-}
-
-// Staged is an image being built beside the finished ones.
-type Staged struct {
-	writer *Writer
-	dir    *os.File // locked while the process lives
-	path   string
-	digest string
-}
-
-// Stage makes the directory of a new image under a temporary name. Discard or
-// Publish it.
-func (w *Writer) Stage(digest string) (*Staged, error) {
-	if !isDigest(digest) {
-		return nil, fmt.Errorf("stage image %q: not the hex digits of a SHA-256", digest)
-	}
-	lock, err := w.lock(staging, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Close()
-	path, err := os.MkdirTemp(filepath.Join(w.dir, "images"), debris)
-	if err != nil {
-		return nil, fmt.Errorf("stage image: %w", err)
-	}
-	s := &Staged{writer: w, path: path, digest: digest}
-	if s.dir, err = os.Open(path); err == nil {
-		err = unix.Flock(int(s.dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	}
-	if err != nil {
-		s.Discard()
-		return nil, fmt.Errorf("stage image: %w", err)
-	}
-	return s, nil
-}
-
-// Dir is the directory to fill: rootfs/ by an OSTree checkout, the documents
-// by WriteFile.
-func (s *Staged) Dir() *os.File { return s.dir }
-
-// WriteFile writes one of the image's documents.
-func (s *Staged) WriteFile(name string, data []byte) error {
-	return os.WriteFile(filepath.Join(s.path, name), data, 0o600)
-}
-
-// Publish makes everything durable, then gives the image its name. If another
-// process was first, its image stays and ours is removed: they are the same.
-func (s *Staged) Publish() (Image, error) {
-	defer s.Discard()
-	if err := unix.Syncfs(int(s.dir.Fd())); err != nil {
-		return Image{}, fmt.Errorf("make the image durable: %w", err)
-	}
-	images := filepath.Join(s.writer.dir, "images")
-	image := Image{Digest: s.digest, Dir: filepath.Join(images, s.digest)}
-	err := unix.Renameat2(unix.AT_FDCWD, s.path, unix.AT_FDCWD, image.Dir, unix.RENAME_NOREPLACE)
-	if err != nil && !errors.Is(err, unix.EEXIST) {
-		return Image{}, fmt.Errorf("publish image: rename %s: %w", s.path, err)
-	}
-	if err := syncDir(images); err != nil {
-		return Image{}, err
-	}
-	return image, nil
-}
-
-// Discard removes an unpublished image. Calling it again, or after Publish,
-// does nothing.
-func (s *Staged) Discard() {
-	if s.dir == nil {
-		return
-	}
-	os.RemoveAll(s.path) // gone already if it was published
-	s.dir.Close()
-	s.dir = nil
-}
-
-// SetReference lets reference name the image from now on, durably. Readers see
-// the old image or the new one.
-func (w *Writer) SetReference(reference string, image Image) error {
-	dir := filepath.Join(w.dir, "references")
-	name := Escape(reference)
-	target := "../images/" + image.Digest
-	if now, err := os.Readlink(filepath.Join(dir, name)); err == nil && now == target {
-		return nil
-	}
-	// The caller holds the reference's lock: nobody else uses this name.
-	temporary := filepath.Join(dir, debris+name)
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("publish reference %s: %w", reference, err)
-	}
-	if err := os.Symlink(target, temporary); err != nil {
-		return fmt.Errorf("publish reference %s: %w", reference, err)
-	}
-	if err := os.Rename(temporary, filepath.Join(dir, name)); err != nil {
-		return fmt.Errorf("publish reference %s: %w", reference, err)
-	}
-	return syncDir(dir)
 }
 
 func syncDir(path string) error {

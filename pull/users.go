@@ -1,0 +1,88 @@
+package main
+
+import (
+	"strings"
+
+	"syscontainer/pull/store"
+	"syscontainer/units"
+)
+
+// users are who needs which image.
+type users struct {
+	units       map[string][]string // canonical reference to names of units
+	prefixes    map[string][]string // beginnings of references of templates, where an instance's name comes next
+	unknown     []string            // units of which nobody can tell the image, with the reason
+	running     map[string][]string // digest to names of containers
+	generations map[string][]string // digest to what keeps it
+}
+
+// usersOf asks all unit files, all bundles and all generations below root.
+func usersOf(root string) *users {
+	u := &users{
+		units: map[string][]string{}, prefixes: map[string][]string{},
+		running: store.Running(root), generations: store.Generations(root),
+	}
+	set := units.Load(root, units.SearchPath())
+	for _, p := range set.Problems {
+		u.unknown = append(u.unknown, p.Error())
+	}
+	for _, unit := range set.Units {
+		u.add(unit)
+	}
+	return u
+}
+
+func (u *users) add(unit *units.Unit) {
+	name := unit.Name.Full
+	if len(unit.Errors) > 0 {
+		u.unknown = append(u.unknown, unit.Errors[0].Error())
+		return
+	}
+	container, errs, _ := unit.Container()
+	template := strings.HasSuffix(name, "@")
+	for _, line := range unit.Section("Container") {
+		if at := strings.IndexByte(line.Value, '%'); template && line.Key == "Image" && at >= 0 {
+			prefix := strings.TrimPrefix(line.Value[:at], "docker://")
+			u.prefixes[prefix] = append(u.prefixes[prefix], name)
+			return
+		}
+	}
+	switch {
+	case container.Image != "":
+		u.units[container.Image] = append(u.units[container.Image], name)
+	case len(errs) > 0:
+		u.unknown = append(u.unknown, errs[0].Error())
+	}
+}
+
+// need is why an image has to stay, "" if nothing needs it.
+func (u *users) need(s *store.Stored) string {
+	for _, reference := range s.References {
+		if why := u.needReference(reference); why != "" {
+			return why
+		}
+	}
+	if names := u.running[s.Digest]; len(names) > 0 {
+		return "container " + names[0] + " runs from it"
+	}
+	if names := u.generations[s.Digest]; len(names) > 0 {
+		return "generation " + names[0] + " keeps it"
+	}
+	if s.Pinned {
+		return "pinned"
+	}
+	return ""
+}
+
+// needReference is why a reference has to go on naming what it does.
+func (u *users) needReference(reference string) string {
+	if names := u.units[reference]; len(names) > 0 {
+		return "used by " + names[0] + ".syscontainer"
+	}
+	for prefix, names := range u.prefixes {
+		if strings.HasPrefix(reference, prefix) {
+			return "may be used by instances of " + names[0] + ".syscontainer"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"syscontainer/pull/ostree"
+	"syscontainer/pull/store"
+)
+
+const verifyHelp = `Usage: syscontainer verify [--json] [IMAGE…]
+
+Reads every object and every checkout of the images, or of all, and compares
+them with their checksums. Prints what is damaged, missing or extra, and fails
+if there was anything.
+
+      --json              print an array of objects
+  -h, --help              print this text
+`
+
+// problem is one thing wrong with a stored image.
+type problem struct {
+	Image      string   `json:"image"` // digest; "" for the store itself
+	References []string `json:"references"`
+	Path       string   `json:"path"` // in the image, or of a file of the store
+	Object     string   `json:"object,omitempty"`
+	Problem    string   `json:"problem"`
+}
+
+func (p problem) String() string {
+	name := "the store"
+	switch {
+	case len(p.References) > 0:
+		name = p.References[0]
+	case p.Image != "":
+		name = "sha256:" + p.Image
+	}
+	if p.Path == "" {
+		return name + ": " + p.Problem
+	}
+	return name + ": " + p.Path + " " + p.Problem
+}
+
+func runVerify(ctx context.Context, root string, args []string) error {
+	flags := newFlags("syscontainer verify", func(w io.Writer) { io.WriteString(w, verifyHelp) })
+	asJSON := flags.Bool("json", false, "")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	listing, err := store.List(root)
+	if err != nil {
+		return err
+	}
+	images := listing.Images
+	if flags.NArg() > 0 {
+		if images, err = find(root, listing, flags.Args()); err != nil {
+			return err
+		}
+	}
+	problems := []problem{}
+	found := func(p problem) {
+		problems = append(problems, p)
+		if !*asJSON {
+			fmt.Println(p)
+		}
+	}
+	if flags.NArg() == 0 {
+		for _, path := range listing.Broken {
+			found(problem{Path: path, Problem: "leads to no image"})
+		}
+	}
+	if err := verify(ctx, root, images, found); err != nil {
+		return err
+	}
+	if *asJSON {
+		if err := printJSON(problems); err != nil {
+			return err
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("verify: %d problems found\nhint: syscontainer pull --repair IMAGE mends an image", len(problems))
+	}
+	return nil
+}
+
+// verify examines images of any store below root.
+func verify(ctx context.Context, root string, images []*store.Stored, found func(problem)) error {
+	for _, vendor := range []bool{false, true} {
+		var here []*store.Stored
+		for _, image := range images {
+			if image.Vendor == vendor {
+				here = append(here, image)
+			}
+		}
+		if len(here) == 0 {
+			continue
+		}
+		repo, err := ostree.Open(store.RepoOf(root, vendor))
+		if err != nil {
+			return err
+		}
+		err = examine(ctx, root, repo, here, found)
+		repo.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// examine compares images with what the repository says they are, and the
+// repository's objects with their checksums.
+func examine(ctx context.Context, root string, repo *ostree.Repo, images []*store.Stored, found func(problem)) error {
+	owners := map[ostree.Checksum][]*store.Stored{}
+	for _, image := range images {
+		tell := func(path, text string, args ...any) {
+			found(problem{Image: image.Digest, References: image.References, Path: path, Problem: fmt.Sprintf(text, args...)})
+		}
+		commits, err := examineImage(ctx, root, repo, image, tell)
+		if err != nil {
+			return err
+		}
+		for _, commit := range commits {
+			owners[commit] = append(owners[commit], image)
+		}
+	}
+	commits := make([]ostree.Checksum, 0, len(owners))
+	for commit := range owners {
+		commits = append(commits, commit)
+	}
+	return repoVerify(ctx, repo, commits, func(commit ostree.Checksum, p objectProblem) {
+		for _, image := range owners[commit] {
+			found(problem{Image: image.Digest, References: image.References, Path: p.Path, Object: p.Object, Problem: p.Err.Error()})
+		}
+	})
+}
+
+// teller is told of a problem at a path.
+type teller func(path, text string, args ...any)
+
+// examineImage looks at everything of an image but its objects, and returns the
+// commits whose objects are the image's and its layers'.
+func examineImage(ctx context.Context, root string, repo *ostree.Repo, image *store.Stored, tell teller) ([]ostree.Checksum, error) {
+	if !image.Vendor {
+		if w, err := store.OpenWriter(root); err == nil { // else nothing can change, either
+			lock, err := w.LockImage(ctx, image.Digest, nil)
+			if err != nil {
+				return nil, err
+			}
+			defer lock.Release()
+		}
+	}
+	return examineLocked(ctx, repo, image, tell)
+}
+
+func examineLocked(ctx context.Context, repo *ostree.Repo, image *store.Stored, tell teller) ([]ostree.Checksum, error) {
+	if _, err := os.Lstat(image.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // removed meanwhile
+	}
+	diffIDs := examineDocuments(image, tell)
+	var commits []ostree.Checksum
+	for _, id := range diffIDs {
+		commit, err := repo.ResolveRef(layerRef(id))
+		if err == nil {
+			commits = append(commits, commit)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			tell(repo.Path(), "%v", err)
+		}
+	}
+	commit, err := repo.ResolveRef(deployRef(image.Digest))
+	if err != nil {
+		tell(repo.Path(), "%v", err)
+		return commits, nil
+	}
+	commits = append(commits, commit)
+	for _, reference := range image.References {
+		if named, err := repo.ResolveRef(imageRef(reference)); err != nil {
+			tell(repo.Path(), "%v", err)
+		} else if named != commit {
+			tell(repo.Path(), "ref %s: names another commit than %s", imageRef(reference), deployRef(image.Digest))
+		}
+	}
+	c, err := repo.ReadCommit(commit)
+	if err != nil {
+		return commits, nil // Verify tells
+	}
+	if of, _ := c.Metadata.Text(manifestKey); of != "sha256:"+image.Digest {
+		tell(repo.Path(), "ref %s: names the commit of %q", deployRef(image.Digest), of)
+	}
+	return commits, examineCheckout(ctx, repo, commit, c, image, tell)
+}
+
+func examineCheckout(ctx context.Context, repo *ostree.Repo, commit ostree.Checksum, c *ostree.Commit, image *store.Stored, tell teller) error {
+	special, err := specials(c)
+	if err != nil {
+		tell("", "the commit's list of special files: %v", err)
+	}
+	fifos := map[string]bool{}
+	for _, s := range special {
+		if s.Type == "fifo" {
+			fifos["/"+s.Path] = true
+		}
+	}
+	rootfs, err := os.OpenFile(image.Rootfs(), unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		tell(image.Rootfs(), "%v", err)
+		return nil
+	}
+	defer rootfs.Close()
+	examineFifos(rootfs, special, tell)
+	return repo.Compare(ctx, commit, rootfs, func(path string) bool { return fifos[path] }, func(path string, err error) { tell(path, "%v", err) })
+}
+
+// examineDocuments returns the diff_ids of the image's layers, if they can be
+// known.
+func examineDocuments(image *store.Stored, tell teller) []string {
+	var manifest struct {
+		Config struct {
+			Digest string `json:"digest"`
+		} `json:"config"`
+	}
+	if data, ok := examineDocument(image, "manifest.json", "sha256:"+image.Digest, tell); !ok || json.Unmarshal(data, &manifest) != nil {
+		return nil
+	}
+	data, ok := examineDocument(image, "config.json", manifest.Config.Digest, tell)
+	if !ok {
+		return nil
+	}
+	return diffIDs(data)
+}
+
+func examineDocument(image *store.Stored, name, want string, tell teller) ([]byte, bool) {
+	data, err := image.Document(name)
+	if err != nil {
+		tell(image.Dir+"/"+name, "%v", err)
+		return nil, false
+	}
+	if got := digestOf(data); got != want {
+		tell(image.Dir+"/"+name, "is not what was fetched: its digest is %s instead of %s", got, want)
+		return nil, false
+	}
+	return data, true
+}
+
+// damage is what a repair has to mend.
+type damage struct {
+	objects  []string // to be written again
+	checkout bool     // to be made again
+}
+
+func (d damage) any() bool { return d.checkout || len(d.objects) > 0 }
+
+// findDamage examines an image that is about to be fetched again.
+func findDamage(ctx context.Context, root string, repo *ostree.Repo, digest string, diffIDs []string) (damage, error) {
+	var d damage
+	listing, err := store.List(root)
+	if err != nil {
+		return d, err
+	}
+	seen := map[string]bool{}
+	note := func(p problem) {
+		if p.Object == "" {
+			d.checkout = true
+		} else if !seen[p.Object] {
+			seen[p.Object] = true
+			d.objects = append(d.objects, p.Object)
+		}
+	}
+	image, err := listing.ByDigest(digest)
+	if err != nil || image.Vendor {
+		image = nil
+	}
+	// All that may be there of it, also when the image's directory is not.
+	var commits []ostree.Checksum
+	for _, ref := range append([]string{deployRef(digest)}, layerRefs(diffIDs)...) {
+		if commit, err := repo.ResolveRef(ref); err == nil {
+			commits = append(commits, commit)
+		}
+	}
+	if err := repoVerify(ctx, repo, commits, func(_ ostree.Checksum, p objectProblem) { note(problem{Object: p.Object}) }); err != nil {
+		return d, err
+	}
+	if image != nil {
+		_, err = examineLocked(ctx, repo, image, func(string, string, ...any) { d.checkout = true })
+	}
+	return d, err
+}
+
+func layerRefs(diffIDs []string) (refs []string) {
+	for _, id := range diffIDs {
+		refs = append(refs, layerRef(id))
+	}
+	return refs
+}
+
+// diffIDs are the layers of an image's configuration, as hex digits.
+func diffIDs(config []byte) (ids []string) {
+	var c struct {
+		RootFS struct {
+			DiffIDs []string `json:"diff_ids"`
+		} `json:"rootfs"`
+	}
+	if json.Unmarshal(config, &c) != nil {
+		return nil
+	}
+	for _, id := range c.RootFS.DiffIDs {
+		if hex, ok := strings.CutPrefix(id, "sha256:"); ok {
+			ids = append(ids, hex)
+		}
+	}
+	return ids
+}
