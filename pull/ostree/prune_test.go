@@ -50,7 +50,7 @@ func usedRepo(t *testing.T, seed uint64) *Repo {
 		txn := begin(t, r)
 		dir := filepath.Join(t.TempDir(), "tree")
 		os.Mkdir(dir, 0o700)
-		tree := randomTree(t, rnd, txn, dir, 1)
+		tree := randomTree(t, rnd, txn, dir, 2)
 		tree.Files["common"] = writeFile(t, txn, Meta{Mode: 0o644}, "in all of them")
 		publish(t, txn, tree, fmt.Sprint("ours/", i))
 
