@@ -25,7 +25,9 @@ var refused = []struct{ name, magic string }{
 }
 
 // Decompress tells gzip, zstd and plain tar apart by their first bytes and
-// returns the plain stream. It decompresses ahead of the reader, in a
+// returns the plain stream. Several gzip members, and several zstd frames, are
+// one stream, and skippable frames are skipped; anything else behind them
+// refuses the layer, as containers/image does. It decompresses ahead of the reader, in a
 // goroutine of its own. What reads to io.EOF has read r to io.EOF.
 //
 // Close ends the goroutine; it waits for a Read of r that is under way. It

@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"archive/tar"
 	"bytes"
 	"errors"
 	"fmt"
@@ -191,71 +190,4 @@ func (e *endless) Read(p []byte) (int, error) {
 	n := copy(p, e.left)
 	e.left = e.left[n:]
 	return n, nil
-}
-
-// pax is an extended header with records in that order.
-func pax(flag byte, records ...string) []byte {
-	var b bytes.Buffer
-	for i := 0; i < len(records); i += 2 {
-		body := " " + records[i] + "=" + records[i+1] + "\n"
-		n := len(body) + 1
-		for len(fmt.Sprint(n))+len(body) != n {
-			n++
-		}
-		fmt.Fprint(&b, n, body)
-	}
-	return append(sized(raw(flag, "pax", ""), int64(b.Len())), padded(b.String())...)
-}
-
-func padded(content string) []byte {
-	return append([]byte(content), make([]byte, -len(content)&511)...)
-}
-
-// sized changes the size a header declares.
-func sized(h []byte, size int64) []byte {
-	copy(h[124:], fmt.Sprintf("%011o\x00", size))
-	return summed(h)
-}
-
-func summed(h []byte) []byte {
-	copy(h[148:], "        ")
-	sum := 0
-	for _, c := range h {
-		sum += int(c)
-	}
-	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
-	return h
-}
-
-// sparse01 is a file in GNU's PAX format 0.1: a map of pairs of offset and length.
-func sparse01(name string, size int64, holes, data string) []byte {
-	return concat(
-		pax('x', "GNU.sparse.major", "0", "GNU.sparse.minor", "1", "GNU.sparse.name", name, "GNU.sparse.size", fmt.Sprint(size),
-			"GNU.sparse.numblocks", fmt.Sprint((strings.Count(holes, ",")+1)/2), "GNU.sparse.map", holes),
-		sized(raw('0', "GNUSparseFile.0/"+name, ""), int64(len(data))), padded(data), make([]byte, 1024))
-}
-
-func concat(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-
-// oldSparse is a file in GNU's old format, with a map of at most four pairs.
-func oldSparse(name string, size int64, data string, pairs ...int64) []byte {
-	h := raw(tar.TypeGNUSparse, name, "")
-	copy(h[257:], "ustar  \x00")
-	for i, n := range pairs {
-		copy(h[386+12*i:], fmt.Sprintf("%011o\x00", n))
-	}
-	copy(h[483:], fmt.Sprintf("%011o\x00", size))
-	return append(sized(h, int64(len(data))), padded(data)...)
-}
-
-// endlessOldSparse says again and again that the map goes on.
-func endlessOldSparse() []byte {
-	h := oldSparse("f", 1<<20, "")
-	h[482] = 1
-	block := make([]byte, 512)
-	for i := range 21 {
-		copy(block[24*i:], fmt.Sprintf("%011o\x00%011o\x00", 1, 0))
-	}
-	block[504] = 1
-	return append(summed(h), bytes.Repeat(block, 10_000)...)
 }

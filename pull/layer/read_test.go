@@ -98,22 +98,6 @@ func archive(t testing.TB, entries ...entry) []byte {
 	return b.Bytes()
 }
 
-// raw is a header archive/tar would not write.
-func raw(flag byte, name, link string) []byte {
-	h := make([]byte, 512)
-	copy(h, name)
-	copy(h[100:], "0000644\x000000000\x000000000\x0000000000000\x0000000000000\x00        ")
-	h[156] = flag
-	copy(h[157:], link)
-	copy(h[257:], "ustar\x0000")
-	sum := 0
-	for _, c := range h {
-		sum += int(c)
-	}
-	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
-	return h
-}
-
 func read(t testing.TB, sink *memory, stream []byte) (*Tree, error) {
 	t.Helper()
 	return Read(t.Context(), bytes.NewReader(stream), sink, Limits{})
@@ -164,10 +148,19 @@ func list(m *Merged, sink *memory) string {
 // merged reads and merges layers.
 func merged(t testing.TB, layers ...[]entry) (string, error) {
 	t.Helper()
+	var streams [][]byte
+	for _, entries := range layers {
+		streams = append(streams, archive(t, entries...))
+	}
+	return mergedStreams(t, streams...)
+}
+
+func mergedStreams(t testing.TB, streams ...[]byte) (string, error) {
+	t.Helper()
 	sink := &memory{}
 	var trees []*Tree
-	for _, entries := range layers {
-		tree, err := read(t, sink, archive(t, entries...))
+	for _, stream := range streams {
+		tree, err := read(t, sink, stream)
 		if err != nil {
 			return "", err
 		}
@@ -241,7 +234,7 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		entries []entry
-		want    string // without the root's line; an error if it begins with "!"
+		want    string // see expect
 	}{
 		{"not ASCII", []entry{file("ä日", 0o644, "1")}, "/ä日 644 0:0 \"1\"\n"},
 		{"longest name", []entry{file(long, 0o644, "")}, "/" + long + " 644 0:0 \"\"\n"},
@@ -300,23 +293,46 @@ func TestRead(t *testing.T) {
 		{"ACL without a mask", []entry{file("f", 0o640, "").xattr("system.posix_acl_access", acl(1, 7, 2, 7, 4, 5, 0x20, 7))}, "!ACL"},
 		{"unknown type", []entry{{Header: tar.Header{Typeflag: 'Q', Name: "q"}}}, "!unknown type 'Q'"},
 		{"contiguous", []entry{{Header: tar.Header{Typeflag: tar.TypeCont, Name: "f", Mode: 0o644}, content: "1"}}, "/f 644 0:0 \"1\"\n"},
+		{"link with a mode", []entry{{Header: tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "x", Mode: 0o6601}}}, "/l 777 0:0 -> x\n"},
+		{"links in a ring", []entry{symlink("a", "b"), symlink("b", "a"), file("a/f", 0o644, "1")}, "/a 755 0:0\n/a/f 644 0:0 \"1\"\n/b 777 0:0 -> a\n"},
+		{"link to itself", []entry{symlink("a", "a"), symlink("b", ".")}, "/a 777 0:0 -> a\n/b 777 0:0 -> .\n"},
+		{"link, longest", []entry{symlink("a", strings.Repeat("x/", 2047)+"x")}, "/a 777 0:0 -> " + strings.Repeat("x/", 2047) + "x\n"},
+		{"link, too long", []entry{symlink("a", strings.Repeat("x/", 2048))}, "!the target must be"},
+		{"hard link to itself", []entry{hardlink("a", "a")}, "!leads to itself"},
+		{"hard link to the root", []entry{hardlink("a", "/")}, "!directory"},
+		{"hard link through a file", []entry{file("f", 0o644, ""), hardlink("b", "f/x")}, "!no such file"},
+		{"whiteout of another type", []entry{dir(".wh.a", 0o755), symlink(".wh.b", "/etc"), special(tar.TypeChar, ".wh.c", 0, 0), file("a", 0o644, "1")}, "/a 644 0:0 \"1\"\n"},
+		{"opaque of another type", []entry{dir("d/.wh..wh..opq", 0o755)}, "/d 755 0:0\n"},
+		{"below opaque", []entry{file("d/.wh..wh..opq/x", 0o644, "")}, "!below a whiteout"},
+		{"hard link to a whiteout", []entry{file(".wh.a", 0o644, ""), hardlink("b", ".wh.a")}, "!no such file"},
+		{"ACLs and attributes of others", []entry{{Header: tar.Header{Typeflag: tar.TypeReg, Name: "f", Mode: 0o644, PAXRecords: map[string]string{
+			"LIBARCHIVE.xattr.user.a": "eA", "SCHILY.acl.access": "user::rwx", "RHT.security.selinux": "x"}}}}, "/f 644 0:0 \"\"\n"},
+		{"long names", []entry{{Header: tar.Header{Typeflag: tar.TypeReg, Name: long, Mode: 0o644, Format: tar.FormatGNU}},
+			{Header: tar.Header{Typeflag: tar.TypeSymlink, Name: "l", Linkname: long, Format: tar.FormatGNU}}}, "/l 777 0:0 -> " + long + "\n/" + long + " 644 0:0 \"\"\n"},
 		{"large", []entry{file("f", 0o644, strings.Repeat("x", 2<<20))}, "/f 644 0:0 \"" + strings.Repeat("x", 2<<20) + "\"\n"},
 		{"global header", []entry{{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "../g", PAXRecords: map[string]string{"comment": "c"}}}}, ""},
 	} {
-		got, err := merged(t, c.entries)
-		if wrong, ok := strings.CutPrefix(c.want, "!"); ok {
-			if err == nil || !strings.Contains(err.Error(), wrong) {
-				t.Errorf("%s: got %v, want an error with %q", c.name, err, wrong)
-			}
-			continue
+		expect(t, c.name, archive(t, c.entries...), c.want)
+	}
+}
+
+// expect reads and merges one layer. want is without the root's line, or an
+// error if it begins with "!".
+func expect(t *testing.T, name string, stream []byte, want string) {
+	t.Helper()
+	got, err := mergedStreams(t, stream)
+	if wrong, ok := strings.CutPrefix(want, "!"); ok {
+		if err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%s: got %v, want an error with %q", name, err, wrong)
 		}
-		want, ok := strings.CutPrefix(c.want, "=")
-		if !ok {
-			want = root + want
-		}
-		if err != nil || got != want {
-			t.Errorf("%s: %v\ngot  %.500q\nwant %.500q", c.name, err, got, want)
-		}
+		return
+	}
+	want, ok := strings.CutPrefix(want, "=")
+	if !ok {
+		want = root + want
+	}
+	if err != nil || got != want {
+		t.Errorf("%s: %v\ngot  %.500q\nwant %.500q", name, err, got, want)
 	}
 }
 
@@ -332,30 +348,6 @@ func acl(pairs ...byte) string {
 		}
 	}
 	return string(b)
-}
-
-func TestReadRawStreams(t *testing.T) {
-	whole := archive(t, file("f", 0o644, strings.Repeat("x", 2000)))
-	end := make([]byte, 1024)
-	for _, c := range []struct {
-		name   string
-		stream []byte
-		want   string
-	}{
-		{"nothing", nil, ""},
-		{"not UTF-8", append(raw('0', "\xff\xfe", ""), end...), "entry \"\\xff\\xfe\": the name is not UTF-8"},
-		{"target not UTF-8", append(raw('2', "l", "\xff"), end...), "symbolic link to \"\\xff\""},
-		{"no target", append(raw('2', "l", ""), end...), "symbolic link to \"\""},
-		{"cut in a file", whole[:1000], "unexpected EOF"},
-		{"cut behind the data", whole[:512+2048], ""},
-		{"no tar", bytes.Repeat([]byte("garbage "), 200), "read tar"},
-		{"endless", append(whole, make([]byte, maxTrailing+1)...), "behind the last entry"},
-	} {
-		_, err := read(t, &memory{}, c.stream)
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
-		}
-	}
 }
 
 func TestReadReportsTheEndOfTheStream(t *testing.T) {
