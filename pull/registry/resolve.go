@@ -135,12 +135,15 @@ func (s *Source) layers(ctx context.Context, parsed types.Image, raw []byte) ([]
 		return nil, fmt.Errorf("the manifest has %d layers, the configuration %d diff_ids of type %q",
 			len(infos), len(diffIDs), config.RootFS.Type)
 	}
-	layers := make([]Layer, len(infos))
+	layers, total := make([]Layer, len(infos)), int64(0)
 	for i, info := range infos {
 		for _, d := range []digest.Digest{info.Digest, diffIDs[i]} {
 			if d.Validate() != nil || d.Algorithm() != digest.SHA256 {
 				return nil, fmt.Errorf("layer %d: digest %q is not a sha256 digest", i+1, d)
 			}
+		}
+		if total += info.Size; info.Size < 0 || total < 0 {
+			return nil, fmt.Errorf("layer %d: impossible size %d", i+1, info.Size)
 		}
 		if err := checkLayerType(info.MediaType); err != nil {
 			return nil, fmt.Errorf("layer %s: %w", info.Digest, err)

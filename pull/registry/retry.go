@@ -23,10 +23,8 @@ func retry(ctx context.Context, f func() error) error {
 		if err == nil || i == len(pauses) || errIsFinal(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if sleep(ctx, pauses[i]) != nil {
 			return err
-		case <-time.After(pauses[i]):
 		}
 	}
 }
@@ -51,7 +49,8 @@ func isNetwork(err error) bool {
 	}
 	var operation *net.OpError
 	var request *url.Error
-	return errors.As(err, &operation) ||
+	return errors.Is(err, errStalled) ||
+		errors.As(err, &operation) ||
 		errors.As(err, &request) && request.Timeout() ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, docker.ErrTooManyRequests)

@@ -38,6 +38,10 @@ type Options struct {
 	Root     string // prefixed to every default path, "" or "/" for the host
 	AuthFile string // containers-auth.json(5); "" searches the usual places
 	Platform string // OS/ARCHITECTURE[/VARIANT] instead of this machine's
+
+	// RateLimit is how many bytes a second all layers of a Source together may
+	// bring from a registry, 0 for any number.
+	RateLimit int64
 }
 
 // Source is an opened reference. It is not safe for concurrent use, except
@@ -47,6 +51,7 @@ type Source struct {
 	sys *types.SystemContext
 	src types.ImageSource
 
+	limit  *limiter
 	serial sync.Mutex // GetBlob of transports that are not thread-safe
 }
 
@@ -58,7 +63,7 @@ func Open(ctx context.Context, reference string, options Options) (*Source, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{ref: ref, sys: systemContext(options)}
+	s := &Source{ref: ref, sys: systemContext(options), limit: newLimiter(options.RateLimit)}
 	if err := choosePlatform(s.sys, options.Platform); err != nil {
 		return nil, err
 	}
