@@ -12,9 +12,11 @@ package registry
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync"
 
+	"github.com/sirupsen/logrus"
 	"go.podman.io/image/v5/directory"
 	"go.podman.io/image/v5/docker"
 	dockerarchive "go.podman.io/image/v5/docker/archive"
@@ -22,6 +24,10 @@ import (
 	"go.podman.io/image/v5/oci/layout"
 	"go.podman.io/image/v5/types"
 )
+
+// The library writes to standard error what it also returns, and when it takes
+// up a connection again. Only programs speak.
+func init() { logrus.SetOutput(io.Discard) }
 
 // transports are the places an image may come from. Each is imported by
 // itself: the library's list of all transports brings storage drivers along.
