@@ -36,7 +36,9 @@ func layers(data []byte, tame bool) [][]entry {
 			parent, _ := cut(path)
 			e = file(parent+".wh..wh..opq", 0o600, "")
 		case 12:
-			e = special([]byte{tar.TypeFifo, tar.TypeChar, tar.TypeBlock}[how%3], path, int64(data[2]), int64(how))
+			if e = special(tar.TypeFifo, path, 0, 0); how%3 > 0 {
+				e = special([]byte{tar.TypeChar, tar.TypeBlock}[how%3-1], path, int64(data[2]), int64(how))
+			}
 		case 13:
 			if len(all[len(all)-1]) > 0 {
 				all = append(all, nil)

@@ -1,8 +1,11 @@
 package layer
 
 import (
+	"archive/tar"
 	"bytes"
+	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,4 +82,165 @@ func likeUmoci(t *testing.T, layers [][]entry) {
 		t.Fatal(err)
 	}
 	compare(t, m, work+"/bundle/rootfs")
+}
+
+// moment is one entry of a layer: the image below the layer, the image without
+// the entry, the layer without it, and with it.
+type moment struct {
+	lower, now *Node
+	before     []entry
+	layer      *Node
+	path       []string
+	entry
+}
+
+// otherwise is what umoci is known to do otherwise, and why we do not.
+var otherwise = []struct {
+	why  string
+	does func(m moment) bool
+}{
+	{"what stands in the place of a directory is followed, if it is a link, or refuses the layer: we replace it, as overlayfs does",
+		func(m moment) bool { return !unobstructed(m.now, m.path) }},
+	{"the directory of a whiteout is not made",
+		func(m moment) bool {
+			return len(m.path) > 0 && isWhiteout(m.path[len(m.path)-1]) && m.now.lookup(m.path[:len(m.path)-1]) == nil
+		}},
+	{"a directory without an entry inherits the setgid bit above it, as mkdir(2) does it",
+		func(m moment) bool {
+			for i := 1; i < len(m.path); i++ {
+				if m.now.lookup(m.path[:i]) == nil {
+					return m.now.lookup(m.path[:i-1]).Meta.Mode&0o2000 != 0
+				}
+			}
+			return false
+		}},
+	{"what a layer hides and implies at once keeps its metadata, if it comes first: to us order does not matter, it is new",
+		func(m moment) bool { return impliesHidden(m.layer, false) }},
+	{"a hard link leads to what is there at the moment, through links, and not into what it replaces: we look at the whole layer, and what is below it",
+		func(m moment) bool {
+			target, err := splitName(m.Linkname, maxPath, maxDepth)
+			return m.Typeflag == tar.TypeLink && (err != nil || within(m.path, target) || !unobstructed(m.now, target) || m.now.lookup(target) == nil)
+		}},
+	{"a hard link keeps what was there, if this layer replaces it: we link what the layer has at the end",
+		func(m moment) bool {
+			return slices.ContainsFunc(m.before, func(e entry) bool {
+				target, _ := splitName(e.Linkname, maxPath, maxDepth)
+				return e.Typeflag == tar.TypeLink && slices.Equal(target, m.path)
+			})
+		}},
+	{"a directory that this layer had replaced is empty: we merge what the layer has at the end, as overlayfs does",
+		func(m moment) bool {
+			lower, now := m.lower.lookup(m.path), m.now.lookup(m.path)
+			return m.Typeflag == tar.TypeDir && now != nil && now.Type != Dir && lower != nil && lower.Type == Dir
+		}},
+}
+
+// unobstructed tells whether nothing but directories is above a path.
+func unobstructed(n *Node, path []string) bool {
+	for i := range path {
+		if above := n.lookup(path[:i]); above != nil && above.Type != Dir {
+			return false
+		}
+	}
+	return true
+}
+
+// within tells whether a path is the other or above it.
+func within(above, path []string) bool {
+	return len(path) >= len(above) && slices.Equal(above, path[:len(above)])
+}
+
+// impliesHidden tells whether a layer has a directory without an entry that it
+// hides in the layers below.
+func impliesHidden(dir *Node, hidden bool) bool {
+	for name, n := range dir.Children {
+		_, whiteout := dir.whiteouts[name]
+		hidden := hidden || dir.opaque || whiteout
+		if n.Type == Dir && (hidden && !n.explicit || impliesHidden(n, hidden)) {
+			return true
+		}
+	}
+	return false
+}
+
+// tame leaves out the entries that umoci is known to treat otherwise, and those
+// that refuse the layer, and counts them.
+func tame(t *testing.T, all [][]entry, left map[string]int) (kept [][]entry) {
+	var lower []*Tree
+	for _, entries := range all {
+		var good []entry
+		tree, now, err := withSpecials(t, lower, nil)
+		below := now
+	next:
+		for _, e := range entries {
+			nextTree, nextNow, err := withSpecials(t, lower, append(slices.Clip(good), e))
+			if err != nil {
+				left["the layer is refused"]++
+				continue
+			}
+			path, _ := splitName(e.Name, maxPath, maxDepth)
+			for _, o := range otherwise {
+				if o.does(moment{below, now, good, nextTree.root, path, e}) {
+					left[o.why]++
+					continue next
+				}
+			}
+			good, tree, now = append(good, e), nextTree, nextNow
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lower, kept = append(lower, tree), append(kept, good)
+	}
+	return kept
+}
+
+// withSpecials merges a layer of entries like Merge, but leaves special files
+// in the tree.
+func withSpecials(t *testing.T, lower []*Tree, entries []entry) (*Tree, *Node, error) {
+	tree, err := Read(t.Context(), bytes.NewReader(archive(t, entries...)), sums{}, Limits{})
+	if err != nil {
+		return nil, nil, err
+	}
+	m := &Merged{Root: implicit()}
+	for _, l := range append(slices.Clip(lower), tree) {
+		links := map[*Node]*Node{}
+		if err := m.find(l.root, links); err != nil {
+			return nil, nil, err
+		}
+		apply(m.Root, l.root, links)
+	}
+	return tree, m.Root, nil
+}
+
+func TestRandomLayersLikeUmoci(t *testing.T) {
+	need(t, "umoci")
+	n, entries, left := rounds(30, 300), 0, map[string]int{}
+	for seed := range n {
+		all := tame(t, layers(random(seed, 4*(60+int(seed)%60)), true), left)
+		for _, l := range all {
+			entries += len(l)
+		}
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			defer func() {
+				for i, entries := range all {
+					for _, e := range entries {
+						if t.Failed() {
+							t.Logf("layer %d: %c %s -> %q %o %d:%d", i, e.Typeflag, e.Name, e.Linkname, e.Mode, e.Uid, e.Gid)
+						}
+					}
+				}
+			}()
+			likeUmoci(t, all)
+		})
+	}
+	t.Logf("%d entries", entries)
+	if entries < 10*int(n) {
+		t.Errorf("%d entries of %d images are too few to tell anything", entries, n)
+	}
+	for _, o := range otherwise {
+		if t.Logf("%d left out: %s", left[o.why], o.why); left[o.why] == 0 {
+			t.Errorf("it never happened: %s", o.why)
+		}
+	}
 }
