@@ -79,7 +79,7 @@ func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Sou
 			return store.Image{}, err
 		}
 	}
-	l := &layers{fetcher: f, writer: w, source: source, image: wanted, again: len(broken.objects) > 0}
+	l := &layers{fetcher: f, writer: w, source: source, image: wanted, again: len(broken.objects) > 0, held: map[string]*store.Lock{}}
 	defer l.release()
 	commit, err := f.commit(ctx, l, repo, broken.objects)
 	if err != nil {
@@ -114,8 +114,12 @@ func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend
 			return commit, fmt.Errorf("%w\nhint: syscontainer pull --repair %s", err, f.reference)
 		}
 	}
-	for {
+	for attempt := 1; ; {
 		commit, missing, err := f.assemble(ctx, l, repo, mend, []string{deploy, named})
+		if errors.Is(err, registry.ErrInterrupted) && attempt < attempts {
+			attempt++
+			continue
+		}
 		if err != nil || missing == "" {
 			return commit, err
 		}
@@ -124,6 +128,10 @@ func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend
 		}
 	}
 }
+
+// attempts is how often an image is fetched whose connections break in a way
+// that cannot be taken up again.
+const attempts = 3
 
 // assemble publishes the image's commit under refs, or, if another process is
 // fetching one of its layers, the other layers.

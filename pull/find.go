@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 
+	"syscontainer/pull/registry"
 	"syscontainer/pull/store"
 	"syscontainer/units"
 )
@@ -17,7 +19,7 @@ import (
 func find(root string, listing *store.Listing, words []string) ([]*store.Stored, error) {
 	var images []*store.Stored
 	for _, word := range words {
-		image, _, err := findOne(listing, word)
+		image, _, err := findOne(root, listing, word)
 		if err != nil {
 			return nil, err
 		}
@@ -28,26 +30,34 @@ func find(root string, listing *store.Listing, words []string) ([]*store.Stored,
 	return images, nil
 }
 
-// findOne also returns the reference that was written; "" for a digest.
-func findOne(listing *store.Listing, word string) (image *store.Stored, reference string, err error) {
+// findOne also returns the reference that was meant; "" for a digest.
+func findOne(root string, listing *store.Listing, word string) (image *store.Stored, reference string, err error) {
 	if digits, ok := store.IsDigest(word); ok {
 		image, err = listing.ByDigest(digits)
 		return image, "", err
 	}
-	if reference, err = canonical(word); err != nil {
+	if reference, err = canonical(root, word); err != nil {
 		return nil, "", err
 	}
 	image, err = listing.ByReference(reference)
 	return image, reference, err
 }
 
-// canonical reads a reference from the command line.
-func canonical(word string) (string, error) {
+// canonical reads a reference from the command line. A name without a registry
+// means what registries.conf says, if that leaves no doubt; a unit file may not
+// have one.
+func canonical(root, word string) (string, error) {
 	reference, err := units.ParseImage(absolute(word))
 	if err == nil {
 		return reference, nil
 	}
-	if hint := units.Hint(err); hint != "" {
+	full, shortErr := registry.ShortName(word, registry.Options{Root: root})
+	if shortErr == nil {
+		return units.ParseImage(full)
+	}
+	if errors.Is(shortErr, registry.ErrAmbiguous) {
+		err = shortErr
+	} else if hint := units.Hint(err); hint != "" {
 		err = fmt.Errorf("%w\nhint: %s", err, hint)
 	}
 	return "", usageError{err}

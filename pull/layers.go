@@ -24,7 +24,7 @@ type layers struct {
 	image  *registry.Image
 	again  bool // fetch what the repository has, too
 
-	held []*store.Lock // of layers being fetched here
+	held map[string]*store.Lock // by diff_id, of layers that are fetched here
 }
 
 // gather returns the trees that can be had without waiting, by diff_id, with
@@ -44,17 +44,17 @@ func (l *layers) gather(ctx context.Context, repo *ostree.Repo, txn *ostree.Txn)
 			if trees[id] = storedLayer(repo, txn, id); trees[id] != nil {
 				continue
 			}
-			lock, err := l.writer.TryLockLayer(id)
-			if err != nil {
-				return nil, nil, "", err
-			}
-			if lock == nil {
-				missing = id
-				continue
-			}
-			l.held = append(l.held, lock)
-			if trees[id] = storedLayer(repo, txn, id); trees[id] != nil { // just now
-				continue
+			if l.held[id] == nil {
+				if l.held[id], err = l.writer.TryLockLayer(id); err != nil {
+					return nil, nil, "", err
+				}
+				if l.held[id] == nil {
+					missing = id
+					continue
+				}
+				if trees[id] = storedLayer(repo, txn, id); trees[id] != nil { // just now
+					continue
+				}
 			}
 		}
 		fetch = append(fetch, described)

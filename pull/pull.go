@@ -43,7 +43,7 @@ func runPull(ctx context.Context, root string, args []string) error {
 	references := make([]string, flags.NArg())
 	for i, arg := range flags.Args() {
 		var err error
-		if references[i], err = canonical(arg); err != nil {
+		if references[i], err = canonical(root, arg); err != nil {
 			return usagef("pull: %w", err)
 		}
 	}
@@ -55,7 +55,7 @@ func runPull(ctx context.Context, root string, args []string) error {
 	if err != nil {
 		return err
 	}
-	options := registry.Options{Root: root, AuthFile: *authFile, Platform: *platform}
+	options := registry.Options{Root: root, AuthFile: *authFile, Platform: *platform, RateLimit: settings.rateLimit}
 	for _, reference := range references {
 		if *online && !strings.Contains(reference, ":/") {
 			progress.phase("waiting for the network")

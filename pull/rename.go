@@ -36,7 +36,7 @@ func runTag(ctx context.Context, root string, args []string) error {
 	if err != nil {
 		return err
 	}
-	name, err := canonical(args[1])
+	name, err := canonical(root, args[1])
 	if err != nil {
 		return usagef("tag: %w", err)
 	}
@@ -85,7 +85,7 @@ func hold(ctx context.Context, w *store.Writer, root, word string) (*store.Store
 	if err != nil {
 		return nil, nil, err
 	}
-	image, _, err := findOne(listing, word)
+	image, _, err := findOne(root, listing, word)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,7 +184,7 @@ func (p *pruner) rmi(ctx context.Context, word string) error {
 	if err != nil {
 		return err
 	}
-	_, reference, err := findOne(listing, word)
+	_, reference, err := findOne(p.root, listing, word)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -9,11 +10,14 @@ import (
 	"go.podman.io/image/v5/pkg/sysregistriesv2"
 )
 
+// ErrAmbiguous tells of a name that could be any of several.
+var ErrAmbiguous = errors.New("is ambiguous")
+
 // ShortName makes a canonical reference of a name that a person typed without
 // a registry, as registries.conf says: by an alias of it, or because one
 // registry alone is in unqualified-search-registries. Where several are, it
 // asks none of them, for anybody may own the name on some of them: the error
-// lists the candidates. A name with a registry only becomes canonical.
+// lists the candidates, and is ErrAmbiguous. A name with a registry only becomes canonical.
 //
 // A machine's units must mean the same image as those of the next one, so
 // this is for names on a command line only.
@@ -57,7 +61,7 @@ func ShortName(name string, options Options) (canonical string, err error) {
 	case 1:
 		return candidates[0], nil
 	}
-	return "", fmt.Errorf("%s names no registry and could be any of %s"+hint, name, strings.Join(candidates, ", "))
+	return "", fmt.Errorf("%s names no registry and %w, it could be any of %s"+hint, name, ErrAmbiguous, strings.Join(candidates, ", "))
 }
 
 // parseName tells short names by the rule of containers-registries.conf(5):
