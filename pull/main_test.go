@@ -45,7 +45,16 @@ func TestWrongUse(t *testing.T) {
 		{"--root", "no value for option --root"},
 		{"pull", "an image is missing"},
 		{"pull --frob x", "unknown option --frob"},
-		{"pull busybox", "docker.io/library/busybox"},
+		{"--root . pull busybox", "docker.io/library/busybox"},
+		{"pull --platform", "no value for option --platform"},
+		{"images x", "unexpected argument"},
+		{"prune x", "unexpected argument"},
+		{"prune --grace=soon", "must be a time"},
+		{"tag x", "too few"},
+		{"tag x y z", "too many"},
+		{"rmi", "too few"},
+		{"pin", "too few"},
+		{"--root . verify Busybox", "Busybox"},
 		{"pull example.org/Web", "example.org/web"},
 		{"pull --progress-fd=x example.org/web", "progress-fd"},
 		{"pull --progress-fd=99 example.org/web", "bad file descriptor"},
@@ -58,7 +67,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, verb := range [][]string{{}, {"pull"}} {
+	for _, verb := range [][]string{{}, {"pull"}, {"images"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
 		long, stderr, status := command(t, append(verb, "--help")...)
 		short, _, _ := command(t, append(verb, "-h")...)
 		if status != 0 || stderr != "" || long != short || !strings.HasPrefix(long, "Usage: syscontainer") {
@@ -112,5 +121,23 @@ func TestReport(t *testing.T) {
 		if got := report(err); got != want {
 			t.Errorf("report(%v) = %d, want %d", err, got, want)
 		}
+	}
+}
+
+// On the command line, and nowhere else, registries.conf may name the registry.
+func TestShortName(t *testing.T) {
+	root := t.TempDir()
+	writeFile(t, root+"/etc/containers/registries.conf", "unqualified-search-registries = [\"one.example\"]\n[aliases]\n\"box\" = \"two.example/toys/box\"\n")
+	for word, want := range map[string]string{
+		"box:1": "two.example/toys/box:1", "web": "one.example/web:latest", "three.example/web": "three.example/web:latest",
+	} {
+		if got, err := canonical(root, word); got != want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", word, got, err, want)
+		}
+	}
+	other := t.TempDir()
+	writeFile(t, other+"/etc/containers/registries.conf", "unqualified-search-registries = [\"one.example\", \"two.example\"]\n")
+	if _, err := canonical(other, "web"); err == nil || !strings.Contains(err.Error(), "one.example/web:latest, two.example/web:latest") {
+		t.Errorf("ambiguous: %v", err)
 	}
 }

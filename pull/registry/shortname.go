@@ -13,6 +13,11 @@ import (
 // ErrAmbiguous tells of a name that could be any of several.
 var ErrAmbiguous = errors.New("is ambiguous")
 
+type ambiguous string
+
+func (a ambiguous) Error() string        { return string(a) }
+func (a ambiguous) Is(target error) bool { return target == ErrAmbiguous }
+
 // ShortName makes a canonical reference of a name that a person typed without
 // a registry, as registries.conf says: by an alias of it, or because one
 // registry alone is in unqualified-search-registries. Where several are, it
@@ -61,7 +66,7 @@ func ShortName(name string, options Options) (canonical string, err error) {
 	case 1:
 		return candidates[0], nil
 	}
-	return "", fmt.Errorf("%s names no registry and %w, it could be any of %s"+hint, name, ErrAmbiguous, strings.Join(candidates, ", "))
+	return "", ambiguous(fmt.Sprintf("%s names no registry and could be any of %s"+hint, name, strings.Join(candidates, ", ")))
 }
 
 // parseName tells short names by the rule of containers-registries.conf(5):
