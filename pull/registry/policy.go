@@ -45,8 +45,8 @@ func (s *Source) policy() (policy *signature.Policy, path string, err error) {
 	}
 	for item, err := range configfile.Read(&files) {
 		if errors.Is(err, configfile.ErrConfigFileNotFound) {
-			return nil, "", fmt.Errorf("no signature policy, so nothing is allowed: %w\n"+
-				"hint: install your distribution's containers-common, or write /etc/containers/policy.json, see containers-policy.json(5)", err)
+			return nil, "", hint{fmt.Errorf("no signature policy, so nothing is allowed: %w", err),
+				"install your distribution's containers-common, or write /etc/containers/policy.json, see containers-policy.json(5)"}
 		}
 		if err != nil {
 			return nil, "", fmt.Errorf("read the signature policy: %w", err)

@@ -50,7 +50,7 @@ func (s *Source) Resolve(ctx context.Context) (*Image, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, clean(err)
 	}
 	return resolved, nil
 }

@@ -87,7 +87,7 @@ func Open(ctx context.Context, reference string, options Options) (*Source, erro
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, clean(err)
 	}
 	return s, nil
 }

@@ -42,7 +42,7 @@ func (s *Source) Layer(ctx context.Context, layer Layer, received func(n int)) (
 	st := &stream{ctx: ctx, source: s, layer: layer, received: received, stop: func() {}}
 	if err := st.connect(); err != nil {
 		st.Close()
-		return nil, fmt.Errorf("fetch layer %s: %w", layer.Digest, err)
+		return nil, clean(fmt.Errorf("fetch layer %s: %w", layer.Digest, err))
 	}
 	return &verified{Reader: Verify(st, "layer", layer.Digest, layer.Size), stream: st}, nil
 }
@@ -188,7 +188,7 @@ func (s *stream) interrupted(err error) error {
 	if s.offset == 0 {
 		return err
 	}
-	return fmt.Errorf("layer %s: %w after %d of %d bytes: %w", s.layer.Digest, ErrInterrupted, s.offset, s.layer.Size, err)
+	return clean(fmt.Errorf("layer %s: %w after %d of %d bytes: %w", s.layer.Digest, ErrInterrupted, s.offset, s.layer.Size, err))
 }
 
 func (s *stream) open() error {
