@@ -175,6 +175,7 @@ func mergedStreams(t testing.TB, streams ...[]byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	wholesome(t, m)
 	first := list(m, sink)
 	if second := list(again, sink); second != first {
 		t.Errorf("merged again, the trees make something else\ngot:\n%swant:\n%s", second, first)
@@ -452,36 +453,4 @@ func TestMerge(t *testing.T) {
 	if err != nil || got != root+"/dev 755 0:0\n" {
 		t.Errorf("special removed: %q, %v", got, err)
 	}
-}
-
-func FuzzRead(f *testing.F) {
-	f.Add(archive(f, dir("d", 0o755), file("d/f", 0o644, "x").xattr("user.a", "b", "system.posix_acl_access", acl(1, 6, 4, 4, 0x20, 4)), symlink("l", "/etc")))
-	f.Add(archive(f, hardlink("b", "a"), file("a", 0o644, ""), file("d/.wh..wh..opq", 0, ""), file(".wh.x", 0, "")))
-	f.Add(archive(f, special(tar.TypeFifo, "p", 0, 0), hardlink("c", "b"), hardlink("b", "c")))
-	f.Add(append(raw('0', "\xff\xfe", ""), make([]byte, 1024)...))
-	f.Add(append(raw('2', "../x", "/"), raw('1', ".", "..")...))
-	f.Fuzz(func(t *testing.T, stream []byte) {
-		tree, err := Read(t.Context(), bytes.NewReader(stream), &memory{}, Limits{FileSize: 1 << 20, TotalSize: 4 << 20, Entries: 5000})
-		if err != nil {
-			return
-		}
-		m, err := Merge([]*Tree{tree, tree})
-		if err != nil {
-			return
-		}
-		var check func(n *Node, depth int)
-		check = func(n *Node, depth int) {
-			if n.Type > Symlink || depth > 255 || n.Meta.Mode > 0o7777 || n.Type == Symlink && n.Target == "" {
-				t.Errorf("%+v", n)
-			}
-			for name, child := range n.Children {
-				if name == "" || name == "." || name == ".." || len(name) > 255 || strings.ContainsAny(name, "/\x00") ||
-					strings.ToValidUTF8(name, "") != name || strings.HasPrefix(name, whiteout) {
-					t.Errorf("name %q", name)
-				}
-				check(child, depth+1)
-			}
-		}
-		check(m.Root, 0)
-	})
 }
