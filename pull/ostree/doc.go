@@ -31,7 +31,7 @@
 // waits for them.
 //
 // Objects read are checked: metadata against its checksum and its normal form,
-// names against leaving their directory. A file object is rehashed by Fsck
+// names against leaving their directory. A file object is rehashed by Verify
 // only.
 //
 // # Limits

@@ -486,31 +486,6 @@ func TestCheckoutRefuses(t *testing.T) {
 	}
 }
 
-func TestFsckFindsDamage(t *testing.T) {
-	need(t, "ostree")
-	r := must[*Repo](t)(OpenOrCreate(filepath.Join(t.TempDir(), "repo")))
-	defer r.Close()
-	txn := begin(t, r)
-	tree := small(t, txn)
-	commit := publish(t, txn, tree, "x")
-	path := filepath.Join(r.Path(), "objects", filePath(tree.Files["hello"]))
-	for name, damage := range map[string]func(){
-		"content": func() { os.WriteFile(path, []byte("hellp\n"), 0) },
-		"mode":    func() { os.Chmod(path, 0o600) },
-		"owner":   func() { os.Chown(path, 1, 0) },
-		"xattr":   func() { unix.Setxattr(path, "user.x", []byte("y"), 0) },
-		"missing": func() { os.Remove(path) },
-	} {
-		txn := begin(t, r)
-		publish(t, txn, small(t, txn), "x")
-		damage()
-		if err := r.Fsck(context.Background(), commit); err == nil || !strings.Contains(err.Error(), "/hello") {
-			t.Errorf("%s: %v", name, err)
-		}
-		os.Remove(path)
-	}
-}
-
 func TestRefs(t *testing.T) {
 	r := newRepo(t)
 	txn := begin(t, r)
