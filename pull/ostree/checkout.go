@@ -20,8 +20,8 @@ type CheckoutOptions struct {
 
 // Checkout lays out a commit as the new directory name in parent. Files are
 // hard links to the repository's objects, so both must be on one file system,
-// and must not be written; one with more links than the file system allows is
-// copied. Directories have their owner, mode, attributes and the time 0.
+// and must not be written; one with more links than the file system allows, or
+// of a parent repository on another file system, is copied. Directories have their owner, mode, attributes and the time 0.
 //
 // Nothing is followed and nothing replaced: name must not exist. After an
 // error the part that was laid out stays.
@@ -146,11 +146,15 @@ func (o *checkout) meta(sum Checksum) (Meta, error) {
 func (o *checkout) file(dir int, f FileEntry) error {
 	object := object{f.File, kindFile}
 	if !o.copy {
-		err := unix.Linkat(o.objects, object.path(), dir, f.Name, 0)
+		path, lent := object.path(), false
+		err := o.repo.in(func(objects int) error {
+			lent = objects != o.objects
+			return unix.Linkat(objects, path, dir, f.Name, 0)
+		})
 		if err == nil {
 			return nil
 		}
-		if err != unix.EMLINK {
+		if err != unix.EMLINK && !(err == unix.EXDEV && lent) {
 			return fmt.Errorf("link object %v: %w", object, err)
 		}
 	}
@@ -162,7 +166,7 @@ func (o *checkout) file(dir int, f FileEntry) error {
 
 // copyFile makes a new inode that is the same as an object in all respects.
 func (r *Repo) copyFile(o object, dir int, name string) error {
-	info, err := r.statFile(o)
+	info, err := r.StatFile(o.sum)
 	if err != nil {
 		return err
 	}

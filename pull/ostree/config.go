@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -21,13 +22,20 @@ type config struct {
 	lockTimeout    time.Duration // negative: for ever
 	minFreePercent uint64
 	minFreeBytes   uint64 // one of the two is 0
+	parent         string // absolute path, "" if there is none
+	tmpExpiry      time.Duration
+}
+
+// refresh is how often something in tmp/ has to be touched to stay.
+func (c *config) refresh() time.Duration {
+	return min(max(c.tmpExpiry/4, time.Second), 10*time.Minute)
 }
 
 // parseConfig reads a repository's config. The file is a GKeyFile, which is
 // close to what ini.v1 reads when told to leave values alone; what still
 // differs is refused before or after.
 func parseConfig(data []byte) (config, error) {
-	c := config{fsync: true, lockTimeout: 300 * time.Second, minFreePercent: 3}
+	c := config{fsync: true, lockTimeout: 300 * time.Second, minFreePercent: 3, tmpExpiry: 24 * time.Hour}
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		line = bytes.TrimLeft(bytes.TrimSuffix(line, []byte("\r")), " \t")
 		if bytes.HasPrefix(line, []byte(";")) { // a comment to ini.v1, an error to libostree
@@ -61,8 +69,8 @@ func parseConfig(data []byte) (config, error) {
 	if mode, set := core["mode"]; set && mode != "bare" {
 		return c, fmt.Errorf("config: mode=%s is not supported, only bare", mode)
 	}
-	if parent := core["parent"]; parent != "" {
-		return c, fmt.Errorf("config: parent=%s is not supported", parent)
+	if c.parent = core["parent"]; c.parent != "" && !filepath.IsAbs(c.parent) {
+		return c, fmt.Errorf("config: parent=%s: must be an absolute path", c.parent)
 	}
 	locking, disableXattrs := true, false
 	for key, value := range map[string]*bool{
@@ -84,12 +92,14 @@ func parseConfig(data []byte) (config, error) {
 	if disableXattrs {
 		return c, errors.New("config: disable-xattrs=true is not supported: checksums would not match")
 	}
-	if text, set := core["lock-timeout-secs"]; set {
-		seconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32)
-		if err != nil {
-			seconds = 0 // as libostree reads it
+	for key, value := range map[string]*time.Duration{"lock-timeout-secs": &c.lockTimeout, "tmp-expiry-secs": &c.tmpExpiry} {
+		if text, set := core[key]; set {
+			seconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32)
+			if err != nil {
+				seconds = 0 // as libostree reads it
+			}
+			*value = time.Duration(seconds) * time.Second
 		}
-		c.lockTimeout = time.Duration(seconds) * time.Second
 	}
 	if text, set := core["min-free-space-percent"]; set {
 		if c.minFreePercent, err = strconv.ParseUint(text, 10, 8); err != nil || c.minFreePercent > 99 {

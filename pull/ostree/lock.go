@@ -26,6 +26,12 @@ func (r *Repo) lock(ctx context.Context, exclusive bool) (*os.File, error) {
 // the error is ErrBusy.
 func (r *Repo) lockFor(ctx context.Context, exclusive bool, timeout time.Duration) (*os.File, error) {
 	fd, err := openAt(r.fd(), ".lock", unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW, 0o660)
+	if err == unix.EROFS && !exclusive {
+		// Somebody may still prune it through another mount.
+		if fd, err = openAt(r.fd(), ".lock", unix.O_RDONLY|unix.O_NOFOLLOW, 0); err == unix.ENOENT {
+			return openDir(r.fd(), ".", 0) // but not with a lock
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock repository: open .lock: %w", err)
 	}

@@ -185,9 +185,13 @@ func chosen(roots []root, choose func(map[string]Checksum) ([]string, error)) (s
 func (p *prune) mark(roots []root) error {
 	var partial []root
 	for _, t := range roots {
-		if !missing(p.repo, partialMark(t.commit)) {
+		marked, err := p.repo.isPartial(t.commit)
+		if marked {
 			partial = append(partial, t)
-		} else if err := p.commit(t, false); err != nil {
+		} else if err == nil {
+			err = p.commit(t, false)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ var step = func() {}
 // commit with missing objects. Either way the transaction has ended.
 func (t *Txn) Publish(refs map[string]Checksum) error {
 	defer t.Abort()
-	t.background.Wait()
+	t.end()
 	t.mu.Lock()
 	err := t.err
 	if t.closed {
@@ -146,17 +146,21 @@ func (t *Txn) publishPrefix(p byte) error {
 }
 
 // move publishes one object. If it is there meanwhile, that one stays: it may
-// be linked into checkouts.
+// be linked into checkouts. One that is damaged is replaced.
 func (t *Txn) move(staged string, o object) error {
 	objects, path := int(t.repo.objects.Fd()), o.path()
-	err := unix.Renameat2(t.fd(), staged, objects, path, unix.RENAME_NOREPLACE)
+	flags := uint(unix.RENAME_NOREPLACE)
+	if t.isReplaced(o) {
+		flags = 0
+	}
+	err := unix.Renameat2(t.fd(), staged, objects, path, flags)
 	if err == unix.ENOENT { // no such directory yet
 		err = unix.Mkdirat(objects, path[:2], 0o755)
 		if err == nil {
 			err = unix.Fchmodat(objects, path[:2], 0o755, 0)
 		}
 		if err == nil || err == unix.EEXIST {
-			err = unix.Renameat2(t.fd(), staged, objects, path, unix.RENAME_NOREPLACE)
+			err = unix.Renameat2(t.fd(), staged, objects, path, flags)
 		}
 	}
 	if err != nil && err != unix.EEXIST {

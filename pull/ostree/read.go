@@ -16,7 +16,11 @@ const maxMetadata = 128 << 20
 
 // loadMeta reads a metadata object and checks it against its name.
 func (r *Repo) loadMeta(o object) ([]byte, error) {
-	data, err := readFileAt(int(r.objects.Fd()), o.path(), maxMetadata)
+	var data []byte
+	err := r.in(func(objects int) (err error) {
+		data, err = readFileAt(objects, o.path(), maxMetadata)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("object %v: %w", o, err)
 	}
@@ -66,15 +70,19 @@ func (f *File) IsSymlink() bool { return f.Target != "" }
 // not there is fs.ErrNotExist.
 func (r *Repo) StatFile(sum Checksum) (*File, error) {
 	o := object{sum, kindFile}
-	f, err := r.statFile(o)
+	var f *File
+	err := r.in(func(objects int) (err error) {
+		f, err = statFile(objects, o)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("object %v: %w", o, err)
 	}
 	return f, nil
 }
 
-func (r *Repo) statFile(o object) (*File, error) {
-	objects, path := int(r.objects.Fd()), o.path()
+func statFile(objects int, o object) (*File, error) {
+	path := o.path()
 	var st unix.Stat_t
 	if err := unix.Fstatat(objects, path, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return nil, err
@@ -97,7 +105,11 @@ func (r *Repo) statFile(o object) (*File, error) {
 // OpenFile opens the content of a stored regular file for reading.
 func (r *Repo) OpenFile(sum Checksum) (*os.File, error) {
 	o := object{sum, kindFile}
-	fd, err := openAt(int(r.objects.Fd()), o.path(), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	var fd int
+	err := r.in(func(objects int) (err error) {
+		fd, err = openAt(objects, o.path(), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("object %v: %w", o, err)
 	}
@@ -112,21 +124,33 @@ func (r *Repo) OpenFile(sum Checksum) (*os.File, error) {
 // checkComplete returns an error unless a commit is there with all its
 // objects, as far as marks say.
 func (r *Repo) checkComplete(commit Checksum) error {
-	found, err := r.has(object{commit, kindCommit})
-	if err != nil {
-		return err
+	partial, err := r.isPartial(commit)
+	if err == nil && partial {
+		err = fmt.Errorf("commit %v is partial: its objects may be missing", commit)
 	}
-	if !found {
-		return fmt.Errorf("commit %v: %w", commit, fs.ErrNotExist)
+	return err
+}
+
+// isPartial tells whether a commit is marked, where it is stored. One that is
+// not there is fs.ErrNotExist.
+func (r *Repo) isPartial(commit Checksum) (bool, error) {
+	found, err := r.hasOwn(object{commit, kindCommit})
+	switch {
+	case err != nil:
+		return false, err
+	case !found && r.parent != nil:
+		return r.parent.isPartial(commit)
+	case !found:
+		return false, fmt.Errorf("commit %v: %w", commit, fs.ErrNotExist)
 	}
 	var st unix.Stat_t
 	switch err := unix.Fstatat(r.fd(), partialMark(commit), &st, unix.AT_SYMLINK_NOFOLLOW); err {
 	case unix.ENOENT:
-		return nil
+		return false, nil
 	case nil:
-		return fmt.Errorf("commit %v is partial: its objects may be missing", commit)
+		return true, nil
 	default:
-		return fmt.Errorf("commit %v: %w", commit, err)
+		return false, fmt.Errorf("commit %v: %w", commit, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -72,8 +73,8 @@ func isPlain(c byte) bool {
 func isHex(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdef") == "" }
 
 // ResolveRef returns the commit that a ref names: NAME is refs/heads/NAME,
-// REMOTE:NAME is refs/remotes/REMOTE/NAME. A ref that is not there is
-// fs.ErrNotExist; one that is empty or holds anything but a checksum is damage
+// REMOTE:NAME is refs/remotes/REMOTE/NAME. What is not here may be in a parent
+// repository. A ref that is not there is fs.ErrNotExist; one that is empty or holds anything but a checksum is damage
 // and another error. That the commit is there is not checked.
 func (r *Repo) ResolveRef(name string) (Checksum, error) {
 	path := heads + "/" + name
@@ -87,7 +88,11 @@ func (r *Repo) ResolveRef(name string) (Checksum, error) {
 	if err := checkRef(plain); err != nil {
 		return Checksum{}, err
 	}
-	return r.readRef(path)
+	c, err := r.readRef(path)
+	if r.parent != nil && errors.Is(err, fs.ErrNotExist) {
+		return r.parent.ResolveRef(name)
+	}
+	return c, err
 }
 
 func (r *Repo) readRef(path string) (c Checksum, err error) {
@@ -128,6 +133,21 @@ func (r *Repo) Refs(prefix string) (map[string]Checksum, error) {
 		return err
 	})
 	return refs, err
+}
+
+// RefTimes returns when each of the local refs below prefix was written. Refs
+// that hold no checksum are among them.
+func (r *Repo) RefTimes(prefix string) (map[string]time.Time, error) {
+	times := map[string]time.Time{}
+	err := r.eachRef(prefix, func(name, path string) error {
+		var st unix.Stat_t
+		if err := unix.Fstatat(r.fd(), path, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return fmt.Errorf("ref %s: %w", path, err)
+		}
+		times[name] = time.Unix(st.Mtim.Unix())
+		return nil
+	})
+	return times, err
 }
 
 // eachRef calls fn for every local ref below prefix, with its path.

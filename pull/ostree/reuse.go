@@ -16,7 +16,7 @@ func (t *Txn) UseFile(sum Checksum) error {
 	if known {
 		return nil
 	}
-	found, err := t.repo.has(o)
+	found, err := t.has(o)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,16 +26,24 @@ type Txn struct {
 	present  [256]bool // objects/XX was there at the beginning
 	prefixes [256]prefix
 
-	mu     sync.Mutex
-	known  map[object]bool // written here (true) or found in the repository (false)
-	large  int             // number of the last large file
-	free   int64           // bytes that may still be written
-	dirty  int64           // bytes written since the last early write-back
-	early  bool            // an early write-back is under way
-	err    error           // the first failed write: nothing can be published
+	mu    sync.Mutex
+	known map[object]bool // written here (true) or found in the repository (false)
+	// objects that are to be written again though they are there; see Replace
+	replaced map[object]bool
+	borrowed struct { // see OpenOptions.Borrow
+		objects int
+		bytes   int64
+	}
+	large  int   // number of the last large file
+	free   int64 // bytes that may still be written
+	dirty  int64 // bytes written since the last early write-back
+	early  bool  // an early write-back is under way
+	err    error // the first failed write: nothing can be published
 	closed bool
 
 	background sync.WaitGroup // early write-backs
+	stop       chan struct{}  // ends keepAlive
+	stopped    sync.Once
 }
 
 // prefix is a directory of staged file objects, named as in objects/. Where
@@ -56,7 +65,7 @@ const (
 // as core.lock-timeout-secs says, and removes what dead transactions left.
 // End it with Publish or Abort.
 func (r *Repo) Begin(ctx context.Context) (*Txn, error) {
-	t := &Txn{repo: r, known: map[object]bool{}}
+	t := &Txn{repo: r, known: map[object]bool{}, stop: make(chan struct{})}
 	var err error
 	if t.lock, err = r.lock(ctx, false); err != nil {
 		return nil, err
@@ -65,6 +74,7 @@ func (r *Repo) Begin(ctx context.Context) (*Txn, error) {
 		t.Abort()
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
+	t.background.Go(t.keepAlive)
 	return t, nil
 }
 
@@ -222,7 +232,7 @@ func (t *Txn) claim(o object) (write bool, err error) {
 	t.known[o] = true
 	t.mu.Unlock()
 	if t.present[o.sum[0]] {
-		switch found, err := t.repo.has(o); {
+		switch found, err := t.has(o); {
 		case err != nil:
 			return false, t.fail(err)
 		case found:
@@ -269,7 +279,7 @@ func (t *Txn) Abort() {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
-	t.background.Wait()
+	t.end()
 	if t.dir != nil {
 		t.root.RemoveAll(t.name) // the next Begin tries again
 		t.dir.Close()
@@ -283,6 +293,28 @@ func (t *Txn) Abort() {
 		t.lock.Close()
 		t.lock = nil
 	}
+}
+
+// keepAlive sets the time of the staging directory now and then: libostree
+// removes from tmp/ what is older than core.tmp-expiry-secs.
+func (t *Txn) keepAlive() {
+	ticker := time.NewTicker(t.repo.config.refresh())
+	defer ticker.Stop()
+	for {
+		select {
+		case <-t.stop:
+			return
+		case <-ticker.C:
+			now := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_NOW}}
+			unix.UtimesNanoAt(t.fd(), "", now, unix.AT_EMPTY_PATH)
+		}
+	}
+}
+
+// end waits for all that runs in the background.
+func (t *Txn) end() {
+	t.stopped.Do(func() { close(t.stop) })
+	t.background.Wait()
 }
 
 func readNames(dir int, name string) ([]string, error) {

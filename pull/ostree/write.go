@@ -109,10 +109,13 @@ func (h fileHash) sum() (c Checksum) {
 }
 
 func (t *Txn) writeSmall(o object, meta Meta, data []byte) error {
-	if err := t.take(int64(len(data))); err != nil {
+	if err := t.staged(o); err != nil {
 		return err
 	}
-	if err := t.staged(o); err != nil {
+	if t.borrow(o, meta, int64(len(data))) {
+		return nil
+	}
+	if err := t.take(int64(len(data))); err != nil {
 		return err
 	}
 	fd, err := openAt(t.fd(), o.path(), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, meta.Mode)
@@ -153,12 +156,14 @@ func (t *Txn) writeLarge(meta Meta, size int64, content io.Reader) (Checksum, er
 		write, err = t.claim(o)
 	}
 	if err == nil && write {
-		err = t.settle(fd, meta)
-	}
-	err = closeAfter(fd, err)
-	if err == nil && write {
 		err = t.staged(o)
 	}
+	if err == nil && write {
+		if write = !t.borrow(o, meta, size); write {
+			err = t.settle(fd, meta)
+		}
+	}
+	err = closeAfter(fd, err)
 	switch {
 	case err != nil:
 		return o.sum, fmt.Errorf("write object: %w", err)
