@@ -72,6 +72,9 @@ func ShortName(name string, options Options) (canonical string, err error) {
 // parseName tells short names by the rule of containers-registries.conf(5):
 // the first component is a host only if it has a dot or colon, or is localhost.
 func parseName(name string) (named reference.Named, short bool, err error) {
+	if transport, _, _ := strings.Cut(name, ":"); transports[transport] != nil { // not a host with a port
+		return nil, false, fmt.Errorf("%s: is a place on this machine", transport)
+	}
 	ref, err := reference.Parse(name)
 	if err != nil {
 		return nil, false, err

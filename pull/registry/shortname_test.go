@@ -36,6 +36,7 @@ func TestShortName(t *testing.T) {
 		{one, "Etcd", "!is no name of an image"},
 		{one, "docker://etcd", "!is no name of an image"},
 		{one, "a@sha256:0123", "!is no name of an image"},
+		{one, "oci:5000/x", "!oci: is a place on this machine"},
 		{one, "../x", "!is no name of an image"},
 		{"unqualified-search-registries = 7", "etcd", "!look up the short name etcd"},
 	} {
