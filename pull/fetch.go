@@ -79,7 +79,7 @@ func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Sou
 			return store.Image{}, err
 		}
 	}
-	l := &layers{fetcher: f, writer: w, source: source, image: wanted, again: len(broken.objects) > 0, held: map[string]*store.Lock{}}
+	l := &layers{fetcher: f, writer: w, source: source, image: wanted, again: broken.objects, held: map[string]*store.Lock{}}
 	defer l.release()
 	commit, err := f.commit(ctx, l, repo, broken.objects)
 	if err != nil {
@@ -100,9 +100,9 @@ func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Sou
 // commit returns the OSTree commit of an image and lets the ref of the
 // reference name it. Layers are fetched only if the repository does not have the
 // commit, or some of its objects are to be mended.
-func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend []string) (ostree.Checksum, error) {
+func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend bool) (ostree.Checksum, error) {
 	deploy, named := deployRef(l.image.Digest), imageRef(f.reference)
-	if len(mend) == 0 {
+	if !mend {
 		commit, err := repo.ResolveRef(deploy)
 		switch {
 		case err == nil:
@@ -135,13 +135,15 @@ const attempts = 3
 
 // assemble publishes the image's commit under refs, or, if another process is
 // fetching one of its layers, the other layers.
-func (f *fetcher) assemble(ctx context.Context, l *layers, repo *ostree.Repo, mend, refs []string) (commit ostree.Checksum, missing string, err error) {
+func (f *fetcher) assemble(ctx context.Context, l *layers, repo *ostree.Repo, mend bool, refs []string) (commit ostree.Checksum, missing string, err error) {
 	txn, err := repo.Begin(ctx) // also removes what a killed fetch left
 	if err != nil {
 		return commit, "", err
 	}
 	defer txn.Abort()
-	txnReplace(txn, mend)
+	if mend {
+		txn.Mistrust()
+	}
 	trees, publish, missing, err := l.gather(ctx, repo, txn)
 	if err != nil {
 		return commit, "", err

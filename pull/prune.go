@@ -264,7 +264,7 @@ func (p *pruner) survey(repo *ostree.Repo) (stays func(ref string) bool, err err
 	if err != nil {
 		return nil, err
 	}
-	written, err := refTimes(repo)
+	written, err := repo.RefTimes("")
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -132,13 +135,15 @@ func examine(ctx context.Context, root string, repo *ostree.Repo, images []*stor
 			owners[commit] = append(owners[commit], image)
 		}
 	}
-	commits := make([]ostree.Checksum, 0, len(owners))
-	for commit := range owners {
-		commits = append(commits, commit)
-	}
-	return repoVerify(ctx, repo, commits, func(commit ostree.Checksum, p objectProblem) {
+	commits := slices.SortedFunc(maps.Keys(owners), func(a, b ostree.Checksum) int { return bytes.Compare(a[:], b[:]) })
+	told := map[string]bool{} // an object of an image is one of its layer, too
+	return repo.Verify(ctx, commits, func(commit ostree.Checksum, p ostree.Problem) {
 		for _, image := range owners[commit] {
-			found(problem{Image: image.Digest, References: image.References, Path: p.Path, Object: p.Object, Problem: p.Err.Error()})
+			if key := image.Dir + p.Object; !told[key] {
+				told[key] = true
+				found(problem{Image: image.Digest, References: image.References, Path: strings.TrimPrefix(p.Path, "/"+layerFiles),
+					Object: p.Object, Problem: "is damaged: " + p.Err.Error()})
+			}
 		}
 	})
 }
@@ -252,45 +257,38 @@ func examineDocument(image *store.Stored, name, want string, tell teller) ([]byt
 
 // damage is what a repair has to mend.
 type damage struct {
-	objects  []string // to be written again
-	checkout bool     // to be made again
+	objects  bool // some are to be written again
+	checkout bool // it is to be made again
 }
 
-func (d damage) any() bool { return d.checkout || len(d.objects) > 0 }
+func (d damage) any() bool { return d.checkout || d.objects }
 
-// findDamage examines an image that is about to be fetched again.
+// findDamage examines an image that is about to be fetched again, as far as it
+// is there.
 func findDamage(ctx context.Context, root string, repo *ostree.Repo, digest string, diffIDs []string) (damage, error) {
 	var d damage
 	listing, err := store.List(root)
 	if err != nil {
 		return d, err
 	}
-	seen := map[string]bool{}
-	note := func(p problem) {
-		if p.Object == "" {
-			d.checkout = true
-		} else if !seen[p.Object] {
-			seen[p.Object] = true
-			d.objects = append(d.objects, p.Object)
+	var commits []ostree.Checksum
+	for _, ref := range append([]string{deployRef(digest)}, layerRefs(diffIDs)...) {
+		commit, err := repo.ResolveRef(ref)
+		switch {
+		case err == nil:
+			commits = append(commits, commit)
+		case !errors.Is(err, fs.ErrNotExist):
+			d.objects = true
 		}
+	}
+	if err := repo.Verify(ctx, commits, func(ostree.Checksum, ostree.Problem) { d.objects = true }); err != nil {
+		return d, err
 	}
 	image, err := listing.ByDigest(digest)
 	if err != nil || image.Vendor {
-		image = nil
+		return d, nil
 	}
-	// All that may be there of it, also when the image's directory is not.
-	var commits []ostree.Checksum
-	for _, ref := range append([]string{deployRef(digest)}, layerRefs(diffIDs)...) {
-		if commit, err := repo.ResolveRef(ref); err == nil {
-			commits = append(commits, commit)
-		}
-	}
-	if err := repoVerify(ctx, repo, commits, func(_ ostree.Checksum, p objectProblem) { note(problem{Object: p.Object}) }); err != nil {
-		return d, err
-	}
-	if image != nil {
-		_, err = examineLocked(ctx, repo, image, func(string, string, ...any) { d.checkout = true })
-	}
+	_, err = examineLocked(ctx, repo, image, func(string, string, ...any) { d.checkout = true })
 	return d, err
 }
 

@@ -1,6 +1,9 @@
 package ostree
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // Replace tells that stored objects are damaged, by the names that a Problem
 // gives them; other names are ignored. Until Publish they count as not stored:
@@ -30,13 +33,35 @@ func (t *Txn) Replace(objects []string) {
 	}
 }
 
+// Mistrust makes the transaction read every object that is stored before it
+// relies on it: a damaged one is replaced, as Replace has it. Unlike Verify it
+// finds what lies below a damaged directory. Call it before the writes.
+func (t *Txn) Mistrust() { t.mistrust = true }
+
 // has tells whether an object is stored in the repository itself and need not
 // be written again.
 func (t *Txn) has(o object) (bool, error) {
 	if t.isReplaced(o) {
 		return false, nil
 	}
-	return t.repo.hasOwn(o)
+	found, err := t.repo.hasOwn(o)
+	if err != nil || !found || !t.mistrust {
+		return found, err
+	}
+	if t.repo.verifyObject(context.Background(), o) == nil {
+		return true, nil
+	}
+	t.Replace([]string{o.String()})
+	return false, nil
+}
+
+// verifyObject compares one object with its name.
+func (r *Repo) verifyObject(ctx context.Context, o object) error {
+	if o.kind == kindFile {
+		return r.verifyFile(ctx, o.sum)
+	}
+	_, err := r.loadMeta(o)
+	return err
 }
 
 func (t *Txn) isReplaced(o object) bool {

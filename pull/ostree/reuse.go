@@ -20,7 +20,7 @@ func (t *Txn) UseFile(sum Checksum) error {
 	if err != nil {
 		return err
 	}
-	if !found {
+	if !found || t.isReplaced(o) {
 		return fmt.Errorf("object %v: %w", o, fs.ErrNotExist)
 	}
 	t.mu.Lock()

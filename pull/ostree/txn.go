@@ -29,6 +29,7 @@ type Txn struct {
 	mu    sync.Mutex
 	known map[object]bool // written here (true) or found in the repository (false)
 	// objects that are to be written again though they are there; see Replace
+	mistrust bool
 	replaced map[object]bool
 	borrowed struct { // see OpenOptions.Borrow
 		objects int
