@@ -60,7 +60,7 @@ func TestBombs(t *testing.T) {
 	}{
 		{"implied directories", bytes.NewReader(archive(t, file(strings.Repeat("a/", 200)+"f", 0, ""), file("b/"+strings.Repeat("a/", 200)+"f", 0, ""))),
 			Limits{Entries: 300}, "Entries="},
-		{"whiteouts", repeated(raw('0', ".wh.x", ""), 1<<40), Limits{}, "more than 1000000 entries"},
+		{"whiteouts", repeated(raw('0', ".wh.x", ""), 1<<40), Limits{Entries: int64(rounds(100_000, 0))}, "00000 entries (Entries=)"},
 		{"one name again and again", repeated(raw('5', "d", ""), 1<<40), Limits{Entries: 100_000}, "more than 100000 entries"},
 		{"one name, memory", repeated(archive(t, dir("d", 0).xattr("trusted.a", strings.Repeat("x", 60000)))[:512+60416+512], 1<<40), Limits{}, "more than 268435456 bytes (Metadata=)"},
 		{"global headers", repeated(raw('g', "", ""), 1<<40), Limits{Entries: 1000}, "Entries="},

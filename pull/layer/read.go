@@ -56,6 +56,7 @@ type reader struct {
 func (l *reader) read(r io.Reader) error {
 	r = l.meter.count(r, &l.meter.stream)
 	archive := tar.NewReader(r)
+	content := l.meter.count(archive, &l.meter.content)
 	for {
 		h, err := archive.Next()
 		if err == io.EOF {
@@ -70,7 +71,7 @@ func (l *reader) read(r io.Reader) error {
 		if err := l.work.err(); err != nil {
 			return err
 		}
-		if err := l.entry(h, archive); err != nil {
+		if err := l.entry(h, content); err != nil {
 			return fmt.Errorf("entry %.300q: %w", h.Name, err)
 		}
 	}
@@ -275,7 +276,7 @@ func (l *reader) file(path []string, h *tar.Header, content io.Reader) error {
 	if err := l.place(path, n); err != nil {
 		return err
 	}
-	return l.work.file(n, h.Name, l.meter.count(content, &l.meter.content))
+	return l.work.file(n, h.Name, content)
 }
 
 func (l *reader) symlink(path []string, h *tar.Header) error {

@@ -46,9 +46,10 @@ func startWork(ctx context.Context, sink Sink) *work {
 }
 
 func (w *work) run() {
+	var content bytes.Buffer
 	for t := range w.tasks {
 		if w.ctx.Err() == nil {
-			if err := w.do(t); err != nil {
+			if err := w.do(t, &content); err != nil {
 				w.cancel(fmt.Errorf("entry %.300q: %w", t.name, err))
 			}
 		}
@@ -58,12 +59,12 @@ func (w *work) run() {
 	}
 }
 
-func (w *work) do(t task) (err error) {
+func (w *work) do(t task, content *bytes.Buffer) (err error) {
 	if t.buffer == nil {
 		t.node.ID, err = w.sink.Symlink(t.node.Meta, t.node.Target)
 		return err
 	}
-	content := bytes.NewBuffer((*t.buffer)[:t.node.Size])
+	*content = *bytes.NewBuffer((*t.buffer)[:t.node.Size])
 	t.node.ID, err = w.sink.File(t.node.Meta, t.node.Size, content)
 	return err
 }
