@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	"syscontainer/pull/layer"
@@ -179,7 +180,7 @@ func publishRefs(ctx context.Context, repo *ostree.Repo, refs map[string]ostree.
 // openRepo opens the repository of the store, which shares the files of the
 // operating system's own where it can.
 func openRepo(root string, w *store.Writer) (*ostree.Repo, error) {
-	return ostree.OpenOrCreate(w.Repo())
+	return ostree.OpenWith(w.Repo(), ostree.OpenOptions{Create: true, Borrow: []string{filepath.Join("/", root, "ostree/repo")}})
 }
 
 // answer bounds all attempts to get a manifest. render lets a silent fetch
