@@ -14,14 +14,17 @@ import (
 	"time"
 )
 
-// TestMain lets the test binary be the process that is killed.
+// TestMain lets the test binary be the process that is killed, or that lives
+// in a namespace of its own.
 func TestMain(m *testing.M) {
-	if repo := os.Getenv("OSTREE_TEST_CRASH_REPO"); repo != "" {
-		if err := crashing(repo); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(3)
+	for name, play := range map[string]func(repo string) error{"OSTREE_TEST_CRASH_REPO": crashing, "OSTREE_TEST_READ_ONLY": readOnly} {
+		if repo := os.Getenv(name); repo != "" {
+			if err := play(repo); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(3)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -43,6 +46,9 @@ func crashing(path string) error {
 		return err
 	}
 	r.config.fsync = os.Getenv("OSTREE_TEST_CRASH_FSYNC") != "" // a killed process loses nothing that it has written
+	if replaced := os.Getenv("OSTREE_TEST_CRASH_REPLACE"); replaced != "" {
+		return publishRound(r, salt, 0, strings.Fields(replaced)...)
+	}
 	for round := range 2 {
 		if err := publishRound(r, salt, round); err != nil {
 			return err
@@ -61,12 +67,13 @@ func crashing(path string) error {
 	return r.DeleteRef(context.Background(), "round/1")
 }
 
-func publishRound(r *Repo, salt string, round int) error {
+func publishRound(r *Repo, salt string, round int, replaced ...string) error {
 	txn, err := r.Begin(context.Background())
 	if err != nil {
 		return err
 	}
 	defer txn.Abort()
+	txn.Replace(replaced)
 	tree := &Tree{Meta: Meta{Mode: 0o755}, Files: map[string]Checksum{}, Dirs: map[string]*Tree{"d": {Meta: Meta{Mode: 0o700 + uint32(round)}}}}
 	for i := range 18 {
 		step()
