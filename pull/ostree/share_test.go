@@ -250,28 +250,6 @@ func TestBorrowFromElsewhere(t *testing.T) {
 	}
 }
 
-func TestRefTimes(t *testing.T) {
-	r := newRepo(t)
-	txn := begin(t, r)
-	publish(t, txn, small(t, txn), "layer/a")
-	txn = begin(t, r)
-	publish(t, txn, small(t, txn), "image/b")
-	then := time.Unix(1700000000, 5)
-	if err := os.Chtimes(r.Path()+"/refs/heads/layer/a", then, then); err != nil {
-		t.Fatal(err)
-	}
-	times := must[map[string]time.Time](t)(r.RefTimes(""))
-	if len(times) != 2 || !times["layer/a"].Equal(then) || time.Since(times["image/b"]).Abs() > time.Hour {
-		t.Errorf("%v", times)
-	}
-	if times := must[map[string]time.Time](t)(r.RefTimes("layer")); len(times) != 1 {
-		t.Errorf("below layer: %v", times)
-	}
-	if times := must[map[string]time.Time](t)(r.RefTimes("nothing")); len(times) != 0 {
-		t.Errorf("below nothing: %v", times)
-	}
-}
-
 // libostree takes an old directory in tmp/ for debris; that of a transaction
 // does not get old.
 func TestLongTransactionSurvivesLibostree(t *testing.T) {
