@@ -167,3 +167,8 @@ func (m *machine) unit(name, reference string) {
 	m.t.Helper()
 	m.write(unitDir+"/"+name+".syscontainer", "[Container]\nImage="+reference+"\n")
 }
+
+func removeAll(t testing.TB, path string) {
+	t.Helper()
+	must(t, os.RemoveAll(path))
+}

@@ -105,12 +105,12 @@ func (w *walk) next(verb string) act {
 		from, to := w.pick(present), fmt.Sprintf("example.org/tag/%d:1", w.rnd.IntN(3))
 		return act{verb: "tag", args: []string{"tag", from, to}, changes: map[string]string{to: w.known[from][0]}}
 	case "rmi":
-		must(w.t, os.RemoveAll(w.path(unitDir)))
+		removeAll(w.t, w.path(unitDir))
 		reference := w.pick(present)
 		return act{verb: "rmi", args: []string{"rmi", reference}, changes: map[string]string{reference: ""}}
 	case "prune":
 		a := act{verb: "prune", args: []string{"prune", "--grace=0"}, changes: map[string]string{}}
-		must(w.t, os.RemoveAll(w.path(unitDir)))
+		removeAll(w.t, w.path(unitDir))
 		kept := map[string]bool{}
 		for i, reference := range present {
 			if w.rnd.IntN(3) == 0 {
@@ -275,7 +275,7 @@ func (w *walk) finish(a act, r result) {
 // end runs the last prune: nothing may be left that nothing needs.
 func (w *walk) end() {
 	w.t.Helper()
-	must(w.t, os.RemoveAll(w.path(unitDir)))
+	removeAll(w.t, w.path(unitDir))
 	w.ok("prune", "--grace=0")
 	must(w.t, w.inspect(w.f))
 	for _, place := range []string{"images", "references", "locks", "repo/refs/heads/image", "repo/refs/heads/deploy", "repo/refs/heads/layer"} {
