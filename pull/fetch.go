@@ -34,9 +34,10 @@ func (f *fetcher) fetch(ctx context.Context) (store.Image, error) {
 		return store.Image{}, err
 	}
 	waited := false
+	waiting := f.waiting("")
 	lock, err := w.LockReference(ctx, f.reference, func() {
 		waited = true
-		f.progress.phase("waiting for another fetch of " + f.reference)
+		waiting()
 	})
 	if err != nil {
 		return store.Image{}, err
@@ -59,10 +60,19 @@ func (f *fetcher) fetch(ctx context.Context) (store.Image, error) {
 	return f.add(ctx, w, source, wanted)
 }
 
+// waiting tells that another process fetches what is wanted, and for how long: a
+// text that changes keeps the start path patient.
+func (f *fetcher) waiting(what string) func() {
+	start := time.Now()
+	return func() {
+		f.progress.phase(fmt.Sprintf("waiting for another fetch of %s%s, %d s", what, f.reference, int(time.Since(start).Seconds())))
+	}
+}
+
 // add stores an image that may be there already, under this or another
 // reference, whole or in part.
 func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Source, wanted *registry.Image) (store.Image, error) {
-	lock, err := w.LockImage(ctx, wanted.Digest, func() { f.progress.phase("waiting for another fetch of sha256:" + wanted.Digest) })
+	lock, err := w.LockImage(ctx, wanted.Digest, f.waiting("the same image for "))
 	if err != nil {
 		return store.Image{}, err
 	}

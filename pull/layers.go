@@ -68,8 +68,14 @@ func (l *layers) gather(ctx context.Context, repo *ostree.Repo, txn *ostree.Txn)
 // wait returns when another process has stored a layer or given it up. Whatever
 // is held here is published by then, so that nobody waits for us.
 func (l *layers) wait(ctx context.Context, repo *ostree.Repo, diffID string) error {
-	l.progress.phase("waiting for another fetch of layer sha256:" + diffID)
+	waiting := l.waiting("a layer of ")
 	for {
+		waiting()
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
 		if _, err := repo.ResolveRef(layerRef(diffID)); err == nil {
 			return nil
 		}
@@ -77,11 +83,6 @@ func (l *layers) wait(ctx context.Context, repo *ostree.Repo, diffID string) err
 		if lock != nil || err != nil {
 			lock.Release()
 			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

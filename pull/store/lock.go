@@ -30,8 +30,8 @@ func (l *Lock) Release() {
 }
 
 // LockReference holds a reference while it is given another image. It waits
-// for another process that has it; waiting is called once if there is one, nil is
-// allowed.
+// for another process that has it; waiting is called now and then while there is
+// one, nil is allowed.
 func (w *Writer) LockReference(ctx context.Context, reference string, waiting func()) (*Lock, error) {
 	return w.lock(ctx, Escape(reference), waiting)
 }
@@ -61,14 +61,16 @@ func (w *Writer) TryLockLayer(diffID string) (*Lock, error) {
 
 // lock waits by asking again: flock(2) cannot be interrupted by a context.
 func (w *Writer) lock(ctx context.Context, name string, waiting func()) (*Lock, error) {
+	const tellEvery = time.Second
+	var told time.Time
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		l, err := w.tryLock(name)
 		if l != nil || err != nil {
 			return l, err
 		}
-		if waiting != nil {
+		if waiting != nil && time.Since(told) >= tellEvery {
 			waiting()
-			waiting = nil
+			told = time.Now()
 		}
 		select {
 		case <-ctx.Done():
