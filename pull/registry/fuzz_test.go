@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -89,9 +90,8 @@ func FuzzManifest(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, kind uint8, top, instance, config []byte) {
 		fit := func(b []byte) []byte {
-			size := []byte(digest.FromBytes(config).String())
-			b = bytes.ReplaceAll(b, []byte("CONFIGSIZE"), []byte("0"))
-			return bytes.ReplaceAll(b, []byte("CONFIG"), size)
+			b = bytes.ReplaceAll(b, []byte("CONFIGSIZE"), fmt.Append(nil, len(config)))
+			return bytes.ReplaceAll(b, []byte("CONFIG"), []byte(digest.FromBytes(config).String()))
 		}
 		instance = fit(instance)
 		top = bytes.ReplaceAll(fit(top), []byte("INSTANCE"), []byte(digest.FromBytes(instance).String()))

@@ -3,6 +3,8 @@ package registry
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -56,6 +58,34 @@ func TestManifests(t *testing.T) {
 					t.Errorf("%s: layer %s: %d bytes, %v", reference, l.Digest, len(body), err)
 				}
 			}
+		}
+	}
+}
+
+// Files of this machine, as skopeo writes them.
+func TestFiles(t *testing.T) {
+	s := newSite(t, nil)
+	digest := s.push("app:1")
+	for transport, reference := range map[string]string{
+		"dir:" + s.root + "/dir": "", "oci:" + s.root + "/oci:1": "", "oci-archive:" + s.root + "/oci.tar:1": "",
+		"docker-archive:" + s.root + "/docker.tar:example.org/app:1": "", "docker-archive:" + s.root + "/other.tar": "docker-archive:" + s.root + "/other.tar:@0",
+	} {
+		if reference == "" {
+			reference = transport
+		}
+		if out, err := exec.Command("skopeo", "copy", "--quiet", "--insecure-policy", "--src-tls-verify=false", "docker://"+s.real.Address+"/app:1", transport).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", transport, err, out)
+		}
+		src, got, err := s.resolveWith(reference, Options{RateLimit: 1})
+		if err != nil {
+			t.Errorf("%s: %v", reference, err)
+			continue
+		}
+		if _, err := read(t.Context(), src, got.Layers[0]); err != nil {
+			t.Errorf("%s: %v", reference, err)
+		}
+		if !strings.HasPrefix(reference, "docker-archive:") && "sha256:"+got.Digest != digest {
+			t.Errorf("%s: is %s, not %s", reference, got.Digest, digest)
 		}
 	}
 }
@@ -121,6 +151,63 @@ func TestManifestByDigestIsChecked(t *testing.T) {
 	lies = true
 	if _, _, err := s.resolve("app@" + pushed); err == nil || !strings.Contains(err.Error(), pushed) {
 		t.Errorf("another manifest was taken for %s: %v", pushed, err)
+	}
+}
+
+// What is stored is not asked for again, and not believed either.
+func TestStored(t *testing.T) {
+	s := newSite(t, nil)
+	if _, err := s.layout.PutIndex("index", image.Image{Architecture: "s390x"}, image.Image{}); err != nil {
+		t.Fatal(err)
+	}
+	s.push("single:1")
+	s.pushTag("index", "index:1")
+	for _, name := range []string{"single", "index"} {
+		_, first, err := s.resolve(name + ":1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := map[string]int{"/manifests/": 0, "/blobs/": 0}
+		again := func(manifest, config []byte) (*Image, map[string]int) {
+			t.Helper()
+			for what := range asked {
+				asked[what] = s.front.Asked(what)
+			}
+			_, got, err := s.resolveWith(s.front.Address+"/"+name+":1", Options{Stored: func(digest string) ([]byte, []byte) {
+				if digest != first.Digest {
+					t.Errorf("%s: asked for %s", name, digest)
+				}
+				return manifest, config
+			}})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if !reflect.DeepEqual(got, first) {
+				t.Errorf("%s: got %+v, then %+v", name, first, got)
+			}
+			for what := range asked {
+				asked[what] = s.front.Asked(what) - asked[what]
+			}
+			return got, asked
+		}
+		if _, n := again(first.Manifest, first.Config); n["/manifests/"] != 1 || n["/blobs/"] != 0 {
+			t.Errorf("%s: %v", name, n)
+		}
+		manifests := 1 // of the index, and of the instance
+		if name == "index" {
+			manifests++
+		}
+		for _, stored := range [][2][]byte{{nil, nil}, {[]byte("{}"), []byte("{}")}, {append(first.Manifest, ' '), append(first.Config, ' ')}} {
+			if _, n := again(stored[0], stored[1]); n["/manifests/"] != manifests || n["/blobs/"] != 1 {
+				t.Errorf("%s: where %q is stored: %v", name, stored, n)
+			}
+		}
+		// What is stored may have been allowed once.
+		s.write("etc/containers/policy.json", `{"default":[{"type":"reject"}]}`)
+		if _, _, err := s.resolveWith(s.front.Address+"/"+name+":1", Options{Stored: func(string) ([]byte, []byte) { return first.Manifest, first.Config }}); err == nil || !strings.Contains(err.Error(), "rejected by policy") {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.write("etc/containers/policy.json", acceptAll)
 	}
 }
 

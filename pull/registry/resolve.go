@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/image"
 	"go.podman.io/image/v5/manifest"
+	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/types"
 )
 
@@ -56,29 +58,34 @@ func (s *Source) Resolve(ctx context.Context) (*Image, error) {
 }
 
 func (s *Source) resolve(ctx context.Context) (*Image, error) {
-	unparsed, index, err := s.instance(ctx)
+	chosen, err := s.choose(ctx)
 	if err != nil {
 		return nil, err
 	}
-	raw, mediaType, err := unparsed.Manifest(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the manifest: %w", err)
+	var stored, config []byte
+	if s.stored != nil && chosen.digest.Algorithm() == digest.SHA256 {
+		stored, config = s.stored(chosen.digest.Encoded())
 	}
-	if err := s.allowed(ctx, unparsed); err != nil {
+	raw, mediaType := stored, manifest.GuessMIMEType(stored)
+	if chosen.index == "" || digest.FromBytes(stored) != chosen.digest {
+		if raw, mediaType, err = chosen.Manifest(ctx); err != nil {
+			return nil, fmt.Errorf("read the manifest: %w", err)
+		}
+	}
+	if err := s.allowed(ctx, chosen); err != nil {
 		return nil, err
 	}
 	if err := checkManifestType(mediaType); err != nil {
 		return nil, err
 	}
-	parsed, err := image.FromUnparsedImage(ctx, s.sys, unparsed)
+	parsed, err := manifest.FromBlob(raw, manifest.NormalizedMIMEType(mediaType))
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
 	if err := checkConfigType(parsed.ConfigInfo().MediaType); err != nil {
 		return nil, err
 	}
-	config, err := parsed.ConfigBlob(ctx)
-	if err != nil {
+	if config, err = s.config(ctx, parsed.ConfigInfo(), config); err != nil {
 		return nil, fmt.Errorf("read the image configuration: %w", err)
 	}
 	layers, err := s.layers(ctx, parsed, config)
@@ -87,36 +94,70 @@ func (s *Source) resolve(ctx context.Context) (*Image, error) {
 	}
 	return &Image{
 		Digest:   digest.FromBytes(raw).Encoded(),
-		Index:    index,
+		Index:    chosen.index,
 		Manifest: raw,
 		Config:   config,
 		Layers:   layers,
 	}, nil
 }
 
-// instance picks the image of the wanted platform where the reference names an
-// index. index is that index's digest in hex.
-func (s *Source) instance(ctx context.Context) (unparsed *image.UnparsedImage, index string, err error) {
+// instance is the manifest of one platform, fetched when it is looked at.
+type instance struct {
+	*image.UnparsedImage
+	digest digest.Digest
+	index  string // the digest in hex of the index it is from, "" if from none
+}
+
+// choose picks the image of the wanted platform where the reference names an
+// index.
+func (s *Source) choose(ctx context.Context) (instance, error) {
 	top := image.UnparsedInstance(s.src, nil)
 	raw, mediaType, err := top.Manifest(ctx)
 	if err != nil {
-		return nil, "", fmt.Errorf("read the manifest: %w", err)
+		return instance{}, fmt.Errorf("read the manifest: %w", err)
 	}
+	named := digest.FromBytes(raw)
 	if !manifest.MIMETypeIsMultiImage(mediaType) {
-		return top, "", nil
+		return instance{top, named, ""}, nil
 	}
 	list, err := manifest.ListFromBlob(raw, mediaType)
 	if err != nil {
-		return nil, "", fmt.Errorf("read the image index: %w", err)
+		return instance{}, fmt.Errorf("read the image index: %w", err)
 	}
 	chosen, err := list.ChooseInstance(s.sys)
 	if err != nil {
-		return nil, "", fmt.Errorf("the index has no image for %s, it has %s", s.wanted(), platforms(list))
+		return instance{}, fmt.Errorf("the index has no image for %s, it has %s", s.wanted(), platforms(list))
 	}
-	return image.UnparsedInstance(s.src, &chosen), digest.FromBytes(raw).Encoded(), nil
+	if err := chosen.Validate(); err != nil {
+		return instance{}, fmt.Errorf("read the image index: %q: %w", chosen, err)
+	}
+	return instance{image.UnparsedInstance(s.src, &chosen), chosen, named.Encoded()}, nil
 }
 
-func (s *Source) layers(ctx context.Context, parsed types.Image, raw []byte) ([]Layer, error) {
+// largest is what the library reads of a manifest or a configuration.
+const largest = 4 << 20
+
+// config returns the configuration that a manifest names: stored, if it is
+// that one.
+func (s *Source) config(ctx context.Context, info types.BlobInfo, stored []byte) ([]byte, error) {
+	if err := info.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("%q: %w", info.Digest, err)
+	}
+	if stored != nil && info.Digest.Algorithm().FromBytes(stored) == info.Digest {
+		return stored, nil
+	}
+	if info.Size < 0 || info.Size > largest {
+		return nil, fmt.Errorf("%s: impossible size %d", info.Digest, info.Size)
+	}
+	body, _, err := s.src.GetBlob(ctx, info, none.NoCache)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(Verify(body, "blob", info.Digest, info.Size))
+}
+
+func (s *Source) layers(ctx context.Context, parsed manifest.Manifest, raw []byte) ([]Layer, error) {
 	var config imgspec.Image
 	if err := json.Unmarshal(raw, &config); err != nil {
 		return nil, fmt.Errorf("read the image configuration: %w", err)
@@ -124,7 +165,10 @@ func (s *Source) layers(ctx context.Context, parsed types.Image, raw []byte) ([]
 	if err := s.checkPlatform(config.OS, config.Architecture); err != nil {
 		return nil, err
 	}
-	infos := parsed.LayerInfos()
+	var infos []types.BlobInfo
+	for _, described := range parsed.LayerInfos() {
+		infos = append(infos, described.BlobInfo)
+	}
 	if other, err := s.src.LayerInfosForCopy(ctx, nil); err != nil {
 		return nil, fmt.Errorf("list the layers: %w", err)
 	} else if other != nil {

@@ -48,6 +48,12 @@ type Options struct {
 	// RateLimit is how many bytes a second all layers of a Source together may
 	// bring from a registry, 0 for any number.
 	RateLimit int64
+
+	// Stored, if not nil, gives the manifest and the configuration of an image
+	// that the caller has, by the hex SHA-256 of its manifest, or nil. What is
+	// given and has the right digest is not requested, so that asking for an
+	// image that has not changed is one request for what the reference names.
+	Stored func(digest string) (manifest, config []byte)
 }
 
 // Source is an opened reference. It is not safe for concurrent use, except
@@ -57,6 +63,7 @@ type Source struct {
 	sys *types.SystemContext
 	src types.ImageSource
 
+	stored func(string) (manifest, config []byte)
 	limit  *limiter
 	serial sync.Mutex // GetBlob of transports that are not thread-safe
 }
@@ -69,7 +76,7 @@ func Open(ctx context.Context, reference string, options Options) (*Source, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{ref: ref, sys: systemContext(options), limit: newLimiter(options.RateLimit)}
+	s := &Source{ref: ref, sys: systemContext(options), stored: options.Stored, limit: newLimiter(options.RateLimit)}
 	if err := choosePlatform(s.sys, options.Platform); err != nil {
 		return nil, err
 	}
