@@ -165,6 +165,7 @@ func (l *layers) readOne(ctx context.Context, described registry.Layer, to layer
 	defer plain.Close()
 	limits := l.settings.limits
 	limits.Admit = space.admit
+	limits.Account = &space.account
 	limits.Transferred = counted.n.Load
 	return layer.Read(ctx, registry.Verify(plain, "uncompressed layer", described.DiffID, -1), to, limits)
 }

@@ -7,15 +7,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"syscontainer/pull/layer"
 	"syscontainer/pull/registry"
 	"syscontainer/pull/store"
 )
 
-// space is what one fetch may still write: free space less what
-// MinFreeSpace= keeps.
+// space is what one fetch may still write, free space less what MinFreeSpace=
+// keeps, and what it has cost so far.
 type space struct {
-	left  atomic.Int64
-	keeps int64
+	left    atomic.Int64
+	keeps   int64
+	account layer.Account
 }
 
 // space refuses layers that cannot fit: unpacked, a layer is hardly smaller
