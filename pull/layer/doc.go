@@ -20,10 +20,18 @@
 // keeps the metadata it has in the layers below. Whiteouts hide what is below
 // their layer only.
 //
+// Every dialect of tar that archive/tar reads is read: ustar and older, PAX, GNU
+// with long names, base-256 numbers and all forms of sparse files. What stands
+// behind the end of an archive is read and dropped: the digest of the stream is
+// what says that a layer is whole.
+//
+// Limits bound memory, and what a small blob can unpack to.
+//
 // # What is lost
 //
 // Times are dropped. Devices and fifos are reported by Merge and not part of
-// its tree. Extended attributes other than user.*, trusted.*,
+// its tree; EncodeSpecials makes a note of them, from which fifos can be made
+// again. Extended attributes other than user.*, trusted.*,
 // security.capability and POSIX ACLs are dropped and counted, and so are
 // overlayfs' own, which a mount would obey.
 package layer

@@ -6,10 +6,11 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
-// Limits bound what one layer may cost. Zero fields have their default, which
-// LimitNames tells, and describes.
+// Limits bound what one layer may cost, or several with the same Account. Zero
+// fields have their default, which LimitNames tells, and describes.
 type Limits struct {
 	Entries    int64 // entries, and directories without an entry
 	PathLength int64 // bytes of a name, never more than 4095
@@ -19,9 +20,14 @@ type Limits struct {
 	XattrTotal int64 // bytes of all extended attributes of an entry
 	Metadata   int64 // bytes of memory for names, targets and attributes
 	FileSize   int64 // bytes of one file
-	TotalSize  int64 // bytes of all files together
+	TotalSize  int64 // bytes of all files together, as they are declared
 	Ratio      int64 // uncompressed bytes for each one transferred
 	RatioFrom  int64 // uncompressed bytes that may have any ratio
+
+	// Account, if not nil, is shared by the layers of an image: Entries,
+	// Metadata and TotalSize are then for all of them together. Without it a
+	// thousand small blobs may take a thousand times the memory.
+	Account *Account
 
 	// Transferred, if not nil, tells how many bytes of the layer have been
 	// received. It is called while others read. Without it there is no Ratio.
@@ -40,7 +46,7 @@ var limits = []struct {
 	standard int64
 	most     int64
 }{
-	{LimitName{Name: "Entries", Text: "Entries of a layer, and directories that it has without an entry."},
+	{LimitName{Name: "Entries", Text: "Entries of all layers of an image, and directories that have none."},
 		func(l *Limits) *int64 { return &l.Entries }, 1_000_000, math.MaxInt32},
 	{LimitName{Name: "PathLength", Text: "Bytes of a name, as far as the kernel allows."},
 		func(l *Limits) *int64 { return &l.PathLength }, maxPath, maxPath},
@@ -52,17 +58,21 @@ var limits = []struct {
 		func(l *Limits) *int64 { return &l.XattrSize }, 64 << 10, 64 << 10},
 	{LimitName{Name: "XattrTotal", Text: "Bytes of all extended attributes of an entry, with their names."},
 		func(l *Limits) *int64 { return &l.XattrTotal }, 256 << 10, 1 << 20},
-	{LimitName{Name: "Metadata", Text: "Bytes of memory for the names, links and attributes of a layer."},
+	{LimitName{Name: "Metadata", Text: "Bytes of memory for the names, links and attributes of an image."},
 		func(l *Limits) *int64 { return &l.Metadata }, 256 << 20, math.MaxInt64},
 	{LimitName{Name: "FileSize", Text: "Bytes of one file."},
 		func(l *Limits) *int64 { return &l.FileSize }, 64 << 30, math.MaxInt64},
-	{LimitName{Name: "TotalSize", Text: "Bytes of all files of a layer."},
+	{LimitName{Name: "TotalSize", Text: "Bytes of all files of all layers of an image."},
 		func(l *Limits) *int64 { return &l.TotalSize }, 256 << 30, 1 << 60},
 	{LimitName{Name: "Ratio", Text: "Bytes that may be unpacked for each byte transferred, once RatioFrom is reached."},
 		func(l *Limits) *int64 { return &l.Ratio }, 1000, 1 << 30},
 	{LimitName{Name: "RatioFrom", Text: "Bytes that may be unpacked whatever was transferred."},
 		func(l *Limits) *int64 { return &l.RatioFrom }, 1 << 30, math.MaxInt64},
 }
+
+// Account is what layers have cost so far. The zero value is ready to use, by
+// several reads at the same time.
+type Account struct{ entries, metadata, size atomic.Int64 }
 
 const (
 	nodeCost    = 256      // rough memory of a node beside its strings
@@ -144,6 +154,9 @@ func (l Limits) withDefaults() Limits {
 			*field = known.standard
 		}
 		*field = min(*field, known.most)
+	}
+	if l.Account == nil {
+		l.Account = new(Account)
 	}
 	return l
 }

@@ -39,12 +39,40 @@ func TestLimits(t *testing.T) {
 		{zeros, Limits{Ratio: 100, RatioFrom: 1}, ""},
 		{zeros, Limits{Transferred: one}, ""},
 		{stream, Limits{Entries: 3, Depth: 2, PathLength: 3, PAXSize: 48, XattrSize: 6, XattrTotal: 22, Metadata: 3*nodeCost + 25, FileSize: 5, TotalSize: 10}, ""},
+		{archive(t, file(strings.Repeat("d/", 299)+"f", 0o644, "")), Limits{}, "more than 255 components (Depth=)"},
+		{archive(t, file(strings.Repeat("d/", 299)+"f", 0o644, "")), Limits{Depth: 300}, ""},
 		// Fields that are set directly cannot exceed what others rely on.
 		{archive(t, file(strings.Repeat("d/", 2048)+"f", 0o644, "")), Limits{Depth: 1 << 40, PathLength: 1 << 40}, "longer than 4095 bytes"},
 	} {
 		_, err := Read(t.Context(), bytes.NewReader(c.stream), &memory{}, c.limits)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%+v: got %v, want %q", c.limits, err, c.want)
+		}
+	}
+}
+
+// Layers with one account share what is allowed.
+func TestAccount(t *testing.T) {
+	stream := archive(t, dir("d", 0o755), file("d/a", 0o644, "12345"))
+	for _, c := range []struct {
+		limits Limits
+		want   string
+	}{
+		{Limits{Entries: 3}, "more than 3 entries (Entries=)"},
+		{Limits{Metadata: 3 * nodeCost}, "more than 768 bytes (Metadata=)"},
+		{Limits{TotalSize: 9}, "more than 9 bytes (TotalSize=)"},
+	} {
+		for range 2 {
+			if _, err := Read(t.Context(), bytes.NewReader(stream), &memory{}, c.limits); err != nil {
+				t.Error(err)
+			}
+		}
+		c.limits.Account = new(Account)
+		if _, err := Read(t.Context(), bytes.NewReader(stream), &memory{}, c.limits); err != nil {
+			t.Error(err)
+		}
+		if _, err := Read(t.Context(), bytes.NewReader(stream), &memory{}, c.limits); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
 		}
 	}
 }
@@ -121,6 +149,7 @@ func TestSetLimits(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name.Name, one, err)
 		}
 	}
+	l.Account = new(Account)
 	if !reflect.DeepEqual(l, Limits{}.withDefaults()) {
 		t.Errorf("set to defaults: %+v", l)
 	}

@@ -45,12 +45,11 @@ func Read(ctx context.Context, r io.Reader, sink Sink, limits Limits) (*Tree, er
 }
 
 type reader struct {
-	limits   Limits
-	tree     *Tree
-	root     *Node
-	work     *work
-	metadata int64
-	meter    meter
+	limits Limits
+	tree   *Tree
+	root   *Node
+	work   *work
+	meter  meter
 }
 
 func (l *reader) read(r io.Reader) error {
@@ -156,12 +155,11 @@ func (l *reader) split(name string) ([]string, error) {
 // charge accounts for one node with that many bytes of strings.
 func (l *reader) charge(bytes int) error {
 	l.tree.Entries++
-	if int64(l.tree.Entries) > l.limits.Entries {
-		return fmt.Errorf("the layer has more than %d entries (Entries=)", l.limits.Entries)
+	if l.limits.Account.entries.Add(1) > l.limits.Entries {
+		return fmt.Errorf("there are more than %d entries (Entries=)", l.limits.Entries)
 	}
-	l.metadata += nodeCost + int64(bytes)
-	if l.metadata > l.limits.Metadata {
-		return fmt.Errorf("names and attributes of the layer take more than %d bytes (Metadata=)", l.limits.Metadata)
+	if l.limits.Account.metadata.Add(nodeCost+int64(bytes)) > l.limits.Metadata {
+		return fmt.Errorf("names and attributes take more than %d bytes (Metadata=)", l.limits.Metadata)
 	}
 	return nil
 }
@@ -176,8 +174,8 @@ func (l *reader) size(h *tar.Header) error {
 	if h.Size < 0 || h.Size > l.limits.FileSize {
 		return fmt.Errorf("%d bytes are more than the %d allowed for a file (FileSize=)", h.Size, l.limits.FileSize)
 	}
-	if h.Size > l.limits.TotalSize-l.tree.Size {
-		return fmt.Errorf("the layer's files take more than %d bytes (TotalSize=)", l.limits.TotalSize)
+	if h.Size > l.limits.TotalSize || l.limits.Account.size.Add(h.Size) > l.limits.TotalSize {
+		return fmt.Errorf("the files take more than %d bytes (TotalSize=)", l.limits.TotalSize)
 	}
 	l.tree.Size += h.Size
 	if l.limits.Admit != nil {

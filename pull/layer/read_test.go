@@ -284,6 +284,7 @@ func TestRead(t *testing.T) {
 			file("f", 0o644, "").xattr("security.selinux", "x", "security.ima", "x", "user.overlay.opaque", "y", "trusted.overlay.redirect", "/etc", "foo", "x", "system.posix_acl_default", "x"),
 			symlink("l", "x").xattr("user.a", "1"),
 		}, "/f 644 0:0 \"\"\n/l 777 0:0 -> x\n"},
+		{"10 KiB of attribute", []entry{file("f", 0o644, "").xattr("user.a", strings.Repeat("x", 10240))}, "/f 644 0:0 user.a=" + strings.Repeat("x", 10240) + " \"\"\n"},
 		{"attribute too long", []entry{file("f", 0o644, "").xattr("user.a", strings.Repeat("x", 70000))}, "!\"user.a\""},
 		{"capabilities, version 3", []entry{file("f", 0o644, "").xattr("security.capability", "\x01\x00\x00\x03\x00\x04"+strings.Repeat("\x00", 18))},
 			"/f 644 0:0 security.capability=\x01\x00\x00\x02\x00\x04" + strings.Repeat("\x00", 14) + " \"\"\n"},

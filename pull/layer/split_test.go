@@ -116,6 +116,79 @@ func TestRejoinIsTheInverseOfSplit(t *testing.T) {
 	}
 }
 
+// What a store keeps of a file may be its ID alone.
+func TestRejoinWithIDsAlone(t *testing.T) {
+	var poor func(n *Node) *Node
+	poor = func(n *Node) *Node {
+		if n.Type != Dir {
+			return &Node{Type: File, ID: n.ID}
+		}
+		c := &Node{Type: Dir, Meta: n.Meta}
+		for name, child := range n.Children {
+			c.set(name, poor(child))
+		}
+		return c
+	}
+	var same func(t *testing.T, got, want *Node, path string)
+	same = func(t *testing.T, got, want *Node, path string) {
+		if (got.Type == Dir) != (want.Type == Dir) || got.ID != want.ID || len(got.Children) != len(want.Children) ||
+			want.Type == Dir && fmt.Sprint(got.Meta) != fmt.Sprint(want.Meta) {
+			t.Errorf("%q: %+v, want %+v", path, got, want)
+			return
+		}
+		for name, child := range want.Children {
+			if got.Children[name] == nil {
+				t.Errorf("%q is missing", path+"/"+name)
+				continue
+			}
+			same(t, got.Children[name], child, path+"/"+name)
+		}
+	}
+	compared := 0
+	for seed := range rounds(1000, 20000) {
+		var trees, stored []*Tree
+		for _, entries := range layers(random(seed, 4*(8+int(seed)%40)), true) {
+			tree, err := read(t, &memory{}, archive(t, entries...))
+			if err != nil {
+				break
+			}
+			root, note := tree.Split()
+			back, err := Rejoin(poor(root), note)
+			if err != nil {
+				t.Fatal(err)
+			}
+			trees, stored = append(trees, tree), append(stored, back)
+		}
+		want, err := Merge(trees)
+		got, errGot := Merge(stored)
+		if (err == nil) != (errGot == nil) {
+			t.Errorf("%v, want %v", errGot, err)
+		}
+		if err == nil && errGot == nil {
+			same(t, got.Root, want.Root, "")
+			if got.Files != want.Files || got.Dirs != want.Dirs || got.Unpacked != want.Unpacked || fmt.Sprint(got.Specials) != fmt.Sprint(want.Specials) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+			compared += want.Files + want.Dirs
+		}
+	}
+	if compared < 1000 {
+		t.Errorf("only %d files and directories were compared", compared)
+	}
+}
+
+func TestSplitDeep(t *testing.T) {
+	deep := strings.Repeat("d/", 2045)
+	stream := archive(t, file(deep+"f", 0o644, ""), hardlink(deep+"h", deep+"x"), special(tar.TypeFifo, deep+"p", 0, 0), file(deep+".wh.w", 0, ""))
+	tree, err := Read(t.Context(), bytes.NewReader(stream), &memory{}, Limits{Depth: 2048})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(splitAndRejoin(t, []*Tree{tree})) != 1 {
+		t.Error("nothing was rejoined")
+	}
+}
+
 func TestSplit(t *testing.T) {
 	tree, err := read(t, &memory{}, archive(t,
 		dir("d", 0o700).xattr("user.a", "1"), file("d/e/f", 0o644, "12345").xattr("security.selinux", "x"), file("d/.wh.<b>", 0, ""), file("d/.wh.a", 0, ""),
