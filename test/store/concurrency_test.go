@@ -5,10 +5,14 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os/exec"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"syscontainer/test/host"
 )
 
 // Many processes fetch, one image under several names and different images with the same layers; others prune and verify
@@ -65,6 +69,89 @@ func TestManyAtOnce(t *testing.T) {
 		// The next round starts with nothing.
 		m.clear()
 	}
+}
+
+// A command that looks at the store while it changes may see the old or the new, but no damage, and removes nothing that
+// came meanwhile. strace makes it slow where it looks.
+func TestChangeWhileLooking(t *testing.T) {
+	f := setup(t)
+	host.Need(t, "strace")
+	m := newDisk(t, 128<<20).machine(f.registry.Address)
+	m.ok("pull", f.reference("base"))
+	m.unit("base", f.reference("base"))
+	m.unit("plain", f.reference("plain"))
+	places := []string{"references"}
+	if host.Long() {
+		places = append(places, "images")
+	}
+	for _, args := range [][]string{{"images", "--json"}, {"verify"}, {"prune", "--grace=0"}} {
+		for _, place := range places {
+			for _, change := range [][]string{{"pull", f.reference("plain")}, {"tag", f.reference("base"), f.reference("plain")}, {"rmi", f.reference("plain")}} {
+				t.Run(args[0]+"/"+place+"/"+change[0], func(t *testing.T) {
+					m := &machine{t, m.root}
+					removeAll(t, m.path(unitDir, "plain.syscontainer"))
+					if m.run("rmi", f.reference("plain")); change[0] == "rmi" {
+						m.ok("pull", f.reference("plain"))
+					} else {
+						m.unit("plain", f.reference("plain"))
+					}
+					var looked, changed result
+					var both sync.WaitGroup
+					both.Go(func() { looked = m.slowly(m.store(place), args...) })
+					time.Sleep(100 * time.Millisecond)
+					both.Go(func() { changed = m.run(change...) })
+					both.Wait()
+					if looked.code != 0 || changed.code != 0 {
+						t.Errorf("%v%v", looked, changed)
+					}
+					have, err := m.references()
+					must(t, err)
+					if want := change[0] != "rmi"; (have[f.reference("plain")] != "") != want {
+						t.Errorf("%vbeside %vreferences are now %v", looked, changed, have)
+					}
+					must(t, m.inspect(f))
+				})
+			}
+		}
+	}
+}
+
+// An image that is given a name while it is about to be removed stays, or goes with that name.
+func TestNamedWhileRemoved(t *testing.T) {
+	f := setup(t)
+	host.Need(t, "strace")
+	m := newDisk(t, 128<<20).machine(f.registry.Address)
+	reference, name := f.reference("plain"), "example.org/meanwhile:1"
+	for _, args := range [][]string{{"prune", "--grace=0"}, {"rmi", reference}} {
+		t.Run(args[0], func(t *testing.T) {
+			m := &machine{t, m.root}
+			m.ok("pull", reference)
+			var removed, tagged result
+			var both sync.WaitGroup
+			both.Go(func() { removed = m.slowly(m.store("locks/.image-"+f.pictures["plain"].digest), args...) })
+			time.Sleep(100 * time.Millisecond)
+			both.Go(func() { tagged = m.run("tag", reference, name) })
+			both.Wait()
+			if removed.code != 0 {
+				t.Error(removed)
+			}
+			if err := m.inspect(f); err != nil {
+				t.Errorf("%vbeside %v%v", removed, tagged, err)
+			}
+			m.clear()
+		})
+	}
+}
+
+// slowly runs a command that waits each time before it opens a file.
+func (m *machine) slowly(path string, args ...string) result {
+	cmd := m.command(args...)
+	cmd.Args = append([]string{"strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=openat", "-e", "inject=openat:delay_enter=300000", program()}, cmd.Args[1:]...)
+	cmd.Path, _ = exec.LookPath("strace")
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Run()
+	return result{args, stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
 // clear removes all units and with them all images.
