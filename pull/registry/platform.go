@@ -59,8 +59,10 @@ func (s *Source) checkPlatform(os, architecture string) error {
 // platforms lists what an index has images for. Attestations, which are in it
 // for "unknown/unknown", are none.
 func platforms(list manifest.List) string {
+	const most = 20 // an index may have thousands, and the library looks for each among all
 	var names []string
-	for _, instance := range list.Instances() {
+	instances := list.Instances()
+	for _, instance := range instances[:min(len(instances), 10*most)] {
 		entry, err := list.Instance(instance)
 		if err != nil || entry.ReadOnly.Platform == nil {
 			continue
@@ -72,7 +74,6 @@ func platforms(list manifest.List) string {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	const most = 20 // an index may have thousands
 	if len(names) > most {
 		names = append(names[:most], "...")
 	}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -94,6 +95,19 @@ func TestPlatformForm(t *testing.T) {
 		if refused := err != nil && strings.Contains(err.Error(), "is not OS/ARCHITECTURE[/VARIANT]"); refused == good {
 			t.Errorf("%q: %v", written, err)
 		}
+	}
+}
+
+// An index may be as long as the library reads; its error is not.
+func TestPlatformsAreFew(t *testing.T) {
+	var many []string
+	for i := range 500 {
+		many = append(many, fmt.Sprintf("linux/a%d", i))
+	}
+	l := newLayout(t)
+	platformIndex(l, many...)
+	if _, _, err := l.resolve(acceptAll); err == nil || !strings.HasSuffix(err.Error(), ", ...") || len(err.Error()) > 1000 {
+		t.Error(err)
 	}
 }
 

@@ -134,6 +134,10 @@ func (s *Source) choose(ctx context.Context) (instance, error) {
 	return instance{image.UnparsedInstance(s.src, &chosen), chosen, named.Encoded()}, nil
 }
 
+// mostLayers is far above what builders make (127), and far below what fits
+// into a manifest.
+const mostLayers = 1000
+
 // largest is what the library reads of a manifest or a configuration.
 const largest = 4 << 20
 
@@ -173,6 +177,9 @@ func (s *Source) layers(ctx context.Context, parsed manifest.Manifest, raw []byt
 		return nil, fmt.Errorf("list the layers: %w", err)
 	} else if other != nil {
 		infos = other
+	}
+	if len(infos) > mostLayers {
+		return nil, fmt.Errorf("the manifest has %d layers, more than %d", len(infos), mostLayers)
 	}
 	diffIDs := config.RootFS.DiffIDs
 	if config.RootFS.Type != "layers" || len(infos) != len(diffIDs) {

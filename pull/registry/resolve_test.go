@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,6 +167,31 @@ func TestResolveRefuses(t *testing.T) {
 			layer := l.blob(imgspec.MediaTypeImageLayer, []byte("x"))
 			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH)), layer)))
 		}, "the manifest has 1 layers, the configuration 0 diff_ids"},
+		{"layers without end", acceptAll, func(l *ociLayout) {
+			layer := l.blob(imgspec.MediaTypeImageLayer, []byte("x"))
+			layers, diffIDs := slices.Repeat([]imgspec.Descriptor{layer}, 1001), slices.Repeat([]digest.Digest{layer.Digest}, 1001)
+			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH, diffIDs...)), layers...)))
+		}, "the manifest has 1001 layers, more than 1000"},
+		{"a layer of negative size", acceptAll, func(l *ociLayout) {
+			layer := l.blob(imgspec.MediaTypeImageLayer, []byte("x"))
+			layer.Size = -1
+			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH, layer.Digest)), layer)))
+		}, "layer 1: impossible size -1"},
+		{"layers whose sizes no number holds", acceptAll, func(l *ociLayout) {
+			layer := l.blob(imgspec.MediaTypeImageLayer, []byte("x"))
+			layer.Size = math.MaxInt64
+			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH, layer.Digest, layer.Digest)), layer, layer)))
+		}, "layer 2: impossible size"},
+		{"a configuration of another size", acceptAll, func(l *ociLayout) {
+			d := l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH))
+			d.Size++
+			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(d)))
+		}, "truncated, 1 bytes are missing"},
+		{"a configuration without end", acceptAll, func(l *ociLayout) {
+			d := l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH))
+			d.Size = 1 << 40
+			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(d)))
+		}, "impossible size 1099511627776"},
 		{"a diff_id that is no sha256", acceptAll, func(l *ociLayout) {
 			layer := l.blob(imgspec.MediaTypeImageLayer, []byte("x"))
 			l.index(l.json(imgspec.MediaTypeImageManifest, manifestOf(l.json(imgspec.MediaTypeImageConfig, platformConfig(runtime.GOARCH, "md5:00")), layer)))

@@ -152,6 +152,36 @@ func TestStreamCut(t *testing.T) {
 	t.Logf("%d connections for %d bytes", b.asked(), size)
 }
 
+// Layers are fetched at once, each over connections that break.
+func TestStreamsTogether(t *testing.T) {
+	var layers []image.Layer
+	for i := range 4 {
+		layers = append(layers, image.Layer{Entries: []image.Entry{image.File(fmt.Sprint(i), 0o644, string(noise(300_000+i)))}})
+	}
+	s := newSite(t, nil)
+	s.pushImage("app:1", image.Image{Layers: layers})
+	b := &blobs{behave: func(n int, w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
+		pass(image.CutAfter(w, 50_000+1000*n, n%2 == 0), r)
+	}}
+	front := s.newFront(b.answer)
+	s.write("etc/containers/registries.conf.d/front.conf", "[[registry]]\nlocation = \""+front.Address+"\"\ninsecure = true\n")
+	sysregistriesv2.InvalidateCache()
+	src, got, err := s.resolveWith(front.Address+"/app:1", Options{RateLimit: 100 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.on = true
+	var all sync.WaitGroup
+	for _, layer := range got.Layers {
+		all.Go(func() {
+			if err := readCounted(t, src, layer); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // A registry without ranges sends all of it again; what was read is skipped.
 func TestStreamWithoutRanges(t *testing.T) {
 	const size = 1 << 20
