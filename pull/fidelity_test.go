@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -157,7 +158,7 @@ func xattrsOf(t *testing.T, path string) (text string) {
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	for name := range strings.SplitSeq(string(names[:n]), "\x00") {
+	for _, name := range slices.Sorted(strings.SplitSeq(string(names[:n]), "\x00")) {
 		if name == "" || name == "security.selinux" || strings.HasPrefix(name, "user.rootlesscontainers") {
 			continue
 		}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -96,11 +98,11 @@ func describe(ctx context.Context, s *store.Stored, users *users) (listed, error
 		l.Architecture = platform.Architecture
 	}
 	sizes, err := measure(ctx, s.Rootfs())
-	if err != nil {
-		return l, err
+	if errors.Is(err, fs.ErrNotExist) { // damaged, or just being removed
+		err = nil
 	}
 	l.Size, l.Own, l.Shared, l.Disk = sizes.files, sizes.own, sizes.shared, sizes.own+sizes.shared
-	return l, nil
+	return l, err
 }
 
 // specialsOf are the special files of an image, as far as its repository tells.
