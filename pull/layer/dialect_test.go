@@ -8,8 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // What archive/tar does not write: other dialects, and what is broken.
@@ -124,6 +127,7 @@ func TestReadWhatTarWrites(t *testing.T) {
 		{"oldgnu", true, true, []string{"--format=oldgnu", "--sparse"}},
 		{"gnu", true, true, []string{"--format=gnu", "--sparse"}},
 		{"posix", true, true, []string{"--format=posix"}},
+		{"posix, attributes", true, true, []string{"--format=posix", "--xattrs", "--xattrs-include=*"}},
 		{"posix, sparse 0.0", true, true, []string{"--format=posix", "--sparse", "--sparse-version=0.0"}},
 		{"posix, sparse 0.1", true, true, []string{"--format=posix", "--sparse", "--sparse-version=0.1"}},
 		{"posix, sparse 1.0", true, true, []string{"--format=posix", "--sparse", "--sparse-version=1.0"}},
@@ -150,6 +154,15 @@ func TestReadWhatTarWrites(t *testing.T) {
 				if err := os.Symlink(strings.Repeat("x/", 200), dir+"/"+name+"link"); err != nil {
 					t.Fatal(err)
 				}
+			}
+			for path, attribute := range map[string]string{"/d": "trusted.d", "/d/f": "user.f", "/h": "security.capability"} {
+				if !slices.Contains(c.args, "--xattrs") {
+					break
+				}
+				if err := unix.Lsetxattr(dir+path, attribute, []byte("\x01\x00\x00\x02\x00\x04"+strings.Repeat("\x00", 14)), 0); err != nil {
+					t.Fatal(err)
+				}
+				defer unix.Lremovexattr(dir+path, attribute)
 			}
 			stream, err := exec.Command("tar", append(c.args, "-C", dir, "-c", ".")...).Output()
 			if err != nil {

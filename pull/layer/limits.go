@@ -71,8 +71,12 @@ var limits = []struct {
 }
 
 // Account is what layers have cost so far. The zero value is ready to use, by
-// several reads at the same time.
+// several reads at the same time. A read that fails takes back what it cost.
 type Account struct{ entries, metadata, size atomic.Int64 }
+
+func (a *Account) add(entries, metadata, size int64) (int64, int64, int64) {
+	return a.entries.Add(entries), a.metadata.Add(metadata), a.size.Add(size)
+}
 
 const (
 	nodeCost    = 256      // rough memory of a node beside its strings

@@ -59,7 +59,7 @@ func TestAccount(t *testing.T) {
 		want   string
 	}{
 		{Limits{Entries: 3}, "more than 3 entries (Entries=)"},
-		{Limits{Metadata: 3 * nodeCost}, "more than 768 bytes (Metadata=)"},
+		{Limits{Metadata: 4 * nodeCost}, "more than 1024 bytes (Metadata=)"},
 		{Limits{TotalSize: 9}, "more than 9 bytes (TotalSize=)"},
 	} {
 		for range 2 {
@@ -73,6 +73,10 @@ func TestAccount(t *testing.T) {
 		}
 		if _, err := Read(t.Context(), bytes.NewReader(stream), &memory{}, c.limits); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
+		}
+		small := archive(t, dir("x", 0o755)) // for which there is room again
+		if _, err := Read(t.Context(), bytes.NewReader(small), &memory{}, c.limits); err != nil {
+			t.Error(err)
 		}
 	}
 }

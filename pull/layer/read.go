@@ -39,17 +39,19 @@ func Read(ctx context.Context, r io.Reader, sink Sink, limits Limits) (*Tree, er
 		err = l.resolveLinks(l.root)
 	}
 	if err != nil {
+		l.limits.Account.add(-int64(l.tree.Entries), -l.metadata, -l.tree.Size)
 		return nil, err
 	}
 	return l.tree, nil
 }
 
 type reader struct {
-	limits Limits
-	tree   *Tree
-	root   *Node
-	work   *work
-	meter  meter
+	limits   Limits
+	tree     *Tree
+	root     *Node
+	work     *work
+	metadata int64
+	meter    meter
 }
 
 func (l *reader) read(r io.Reader) error {
@@ -154,11 +156,13 @@ func (l *reader) split(name string) ([]string, error) {
 
 // charge accounts for one node with that many bytes of strings.
 func (l *reader) charge(bytes int) error {
+	cost := nodeCost + int64(bytes)
 	l.tree.Entries++
-	if l.limits.Account.entries.Add(1) > l.limits.Entries {
+	l.metadata += cost
+	switch entries, metadata, _ := l.limits.Account.add(1, cost, 0); {
+	case entries > l.limits.Entries:
 		return fmt.Errorf("there are more than %d entries (Entries=)", l.limits.Entries)
-	}
-	if l.limits.Account.metadata.Add(nodeCost+int64(bytes)) > l.limits.Metadata {
+	case metadata > l.limits.Metadata:
 		return fmt.Errorf("names and attributes take more than %d bytes (Metadata=)", l.limits.Metadata)
 	}
 	return nil
@@ -174,10 +178,13 @@ func (l *reader) size(h *tar.Header) error {
 	if h.Size < 0 || h.Size > l.limits.FileSize {
 		return fmt.Errorf("%d bytes are more than the %d allowed for a file (FileSize=)", h.Size, l.limits.FileSize)
 	}
-	if h.Size > l.limits.TotalSize || l.limits.Account.size.Add(h.Size) > l.limits.TotalSize {
-		return fmt.Errorf("the files take more than %d bytes (TotalSize=)", l.limits.TotalSize)
+	if h.Size > l.limits.TotalSize {
+		return fmt.Errorf("%d bytes are more than the %d allowed for all files (TotalSize=)", h.Size, l.limits.TotalSize)
 	}
 	l.tree.Size += h.Size
+	if _, _, total := l.limits.Account.add(0, 0, h.Size); total > l.limits.TotalSize {
+		return fmt.Errorf("the files take more than %d bytes (TotalSize=)", l.limits.TotalSize)
+	}
 	if l.limits.Admit != nil {
 		return l.limits.Admit(h.Size)
 	}

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -294,6 +296,69 @@ func TestRejoinRefuses(t *testing.T) {
 		if _, err := Rejoin(small(), []byte(note)); !errors.Is(err, ErrNoteVersion) {
 			t.Errorf("%s: got %v", note, err)
 		}
+	}
+}
+
+// Notes in which one thing or another has been changed.
+func TestRejoinOfDamagedNotes(t *testing.T) {
+	strange := []any{nil, "", "..", "a/b", "/", ".wh.a", "\xff", "fifo", 0.0, -1.0, 1e9, 0.5, true, []any{}, map[string]any{}, []any{"a", "a"}, map[string]any{"a": map[string]any{}}}
+	var damage func(r *rand.Rand, v any) any
+	damage = func(r *rand.Rand, v any) any {
+		if r.IntN(4) == 0 {
+			return strange[r.IntN(len(strange))]
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				switch r.IntN(3 * len(v)) {
+				case 0:
+					delete(v, key)
+				case 1:
+					v["abcd."[r.IntN(5):][:1]] = v[key]
+				case 2, 3, 4:
+					v[key] = damage(r, v[key])
+				}
+			}
+		case []any:
+			if len(v) > 0 {
+				i := r.IntN(len(v))
+				v[i] = damage(r, v[i])
+			}
+		}
+		return v
+	}
+	good, bad := 0, 0
+	for seed := range rounds(5000, 200000) {
+		data := random(seed, 4*(8+int(seed)%40))
+		tree, err := read(t, &memory{}, archive(t, layers(data, true)[0]...))
+		if err != nil {
+			continue
+		}
+		root, note := tree.Split()
+		var v any
+		if err := json.Unmarshal(note, &v); err != nil {
+			t.Fatal(err)
+		}
+		r := rand.New(rand.NewPCG(seed, 1))
+		v.(map[string]any)["root"] = damage(r, v.(map[string]any)["root"])
+		if note, err = json.Marshal(v); err != nil {
+			t.Fatal(err)
+		}
+		back, err := Rejoin(plain(t, root), note)
+		if err != nil {
+			bad++
+			continue
+		}
+		good++
+		if m, err := Merge(splitAndRejoin(t, []*Tree{tree, back})); err == nil {
+			wholesome(t, m)
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d: %s", seed, note)
+		}
+	}
+	if good < 100 || bad < 100 {
+		t.Errorf("%d notes were good, %d bad: that shows little", good, bad)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
@@ -243,4 +244,56 @@ func TestRandomLayersLikeUmoci(t *testing.T) {
 			t.Errorf("it never happened: %s", o.why)
 		}
 	}
+}
+
+// A system as it is, packed by tar(1), and a layer that changes some of it.
+func TestSystemLikeUmoci(t *testing.T) {
+	need(t, "umoci")
+	need(t, "tar")
+	if rounds(0, 1) == 0 {
+		t.Skip("takes long, see SYSCONTAINER_TEST_LONG")
+	}
+	stream, err := exec.Command("tar", "-C", "/", "--one-file-system", "--sparse", "--xattrs", "--xattrs-include=*", "--format=posix", "-c",
+		"./etc", "./bin", "./sbin", "./usr/bin", "./usr/sbin", "./usr/share/doc", "./usr/share/zoneinfo", "./dev/null").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var base, upper []entry
+	for r := tar.NewReader(bytes.NewReader(stream)); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for record := range h.PAXRecords {
+			if !strings.HasPrefix(record, xattrRecord) {
+				delete(h.PAXRecords, record) // archive/tar makes them anew
+			}
+		}
+		h.Format = tar.FormatUnknown
+		base = append(base, entry{*h, string(content)})
+		parent, name := cut(strings.TrimSuffix(h.Name, "/"))
+		switch len(base) % 97 {
+		case 1:
+			if h.Typeflag == tar.TypeReg {
+				upper = append(upper, file(h.Name, 0o640, "changed").owner(1, 2))
+			}
+		case 2:
+			if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeSymlink {
+				upper = append(upper, file(parent+".wh."+name, 0, ""))
+			}
+		case 3:
+			if h.Typeflag == tar.TypeReg {
+				upper = append(upper, hardlink(h.Name+" linked", h.Name))
+			}
+		}
+	}
+	t.Logf("%d and %d entries", len(base), len(upper))
+	likeUmoci(t, [][]entry{base, upper})
 }
