@@ -57,10 +57,7 @@ func compareInodes(t *testing.T, path string, r *Repo, commit Checksum, name str
 	if !info.IsSymlink() && st.Mtim.Sec != 0 {
 		t.Errorf("%s: mtime %d", name, st.Mtim.Sec)
 	}
-	got, err := xattrReader{
-		func(b []byte) (int, error) { return unix.Llistxattr(path, b) },
-		func(n string, b []byte) (int, error) { return unix.Lgetxattr(path, n, b) },
-	}.read()
+	got, err := xattrsOfPath(path).read()
 	if err != nil || !maps.Equal(got, info.Meta.Xattrs) {
 		t.Errorf("%s: attributes %q (%v), want %q", name, got, err, info.Meta.Xattrs)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // need skips a test whose judge is not installed.
@@ -119,6 +121,13 @@ func layOut(t testing.TB, r *Repo, commit Checksum, options CheckoutOptions) str
 		t.Fatal(err)
 	}
 	return filepath.Join(filepath.Dir(r.Path()), name)
+}
+
+func xattrsOfPath(path string) xattrReader {
+	return xattrReader{
+		func(b []byte) (int, error) { return unix.Llistxattr(path, b) },
+		func(n string, b []byte) (int, error) { return unix.Lgetxattr(path, n, b) },
+	}
 }
 
 func filePath(c Checksum) string { return object{c, kindFile}.path() }
