@@ -35,7 +35,6 @@ func NewFront(backend string, config *tls.Config, behave Behaviour) (*Front, err
 	}
 	f := &Front{Address: listener.Addr().String()}
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: backend})
-	proxy.FlushInterval = -1
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	f.server = &http.Server{
 		ErrorLog: proxy.ErrorLog,
