@@ -89,7 +89,7 @@ type stream struct {
 }
 
 func (s *stream) Read(p []byte) (int, error) {
-	for s.err == nil {
+	for s.err == nil && len(p) > 0 {
 		if s.body == nil {
 			if s.err = s.connect(); s.err != nil {
 				break
@@ -166,7 +166,9 @@ func (s *stream) connect() error {
 				}
 			}
 			s.quiet++
-			s.resumed++
+			if s.offset > 0 {
+				s.resumed++
+			}
 		}
 		s.began = s.offset
 		err := s.open()
