@@ -114,15 +114,9 @@ func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Sou
 func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend bool) (ostree.Checksum, error) {
 	deploy, named := deployRef(l.image.Digest), imageRef(f.reference)
 	if !mend {
-		commit, err := repo.ResolveRef(deploy)
-		switch {
-		case err == nil:
-			if now, err := repo.ResolveRef(named); err == nil && now == commit {
-				return commit, nil
-			}
-			return commit, publishRefs(ctx, repo, map[string]ostree.Checksum{named: commit})
-		case !errors.Is(err, fs.ErrNotExist) && !f.repair:
-			return commit, fmt.Errorf("%w\nhint: syscontainer pull --repair %s", err, f.reference)
+		commit, err := f.stored(ctx, repo, deploy, named)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return commit, err
 		}
 	}
 	for attempt := 1; ; {
@@ -138,6 +132,29 @@ func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend
 			return commit, err
 		}
 	}
+}
+
+// stored returns the commit if the repository has it, and lets named name it,
+// too. None is fs.ErrNotExist. Either way what a killed fetch left is removed.
+func (f *fetcher) stored(ctx context.Context, repo *ostree.Repo, deploy, named string) (ostree.Checksum, error) {
+	txn, err := repo.Begin(ctx)
+	if err != nil {
+		return ostree.Checksum{}, err
+	}
+	defer txn.Abort()
+	commit, err := repo.ResolveRef(deploy)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return commit, err
+	case err != nil && f.repair: // a damaged ref
+		return commit, fs.ErrNotExist
+	case err != nil:
+		return commit, fmt.Errorf("%w\nhint: syscontainer pull --repair %s", err, f.reference)
+	}
+	if now, err := repo.ResolveRef(named); err == nil && now == commit {
+		return commit, nil
+	}
+	return commit, txn.Publish(map[string]ostree.Checksum{named: commit})
 }
 
 // attempts is how often an image is fetched whose connections break in a way

@@ -125,30 +125,41 @@ func (p *pruner) images(ctx context.Context) error {
 // broken removes a reference that leads to no image, unless it is just being
 // given one.
 func (p *pruner) broken(path string) error {
+	if !p.writer.Owns(path) {
+		return nil
+	}
+	if p.dryRun {
+		p.say("%s: leads to no image", path)
+		return nil
+	}
 	lock, err := p.writer.TryLockReference(filepath.Base(path))
 	if err != nil || lock == nil {
 		return err
 	}
 	defer lock.Release()
-	p.say("%s: leads to no image", path)
-	if p.dryRun || !p.writer.Owns(path) {
+	if !store.IsBroken(path) {
 		return nil
 	}
-	return os.Remove(path)
+	p.say("%s: leads to no image", path)
+	return os.RemoveAll(path)
 }
 
 // image removes one image, unless something needs it.
 func (p *pruner) image(image *store.Stored) (removed bool, err error) {
 	why := p.reason(image)
-	if why == "" {
+	if why == "" && !p.dryRun {
 		lock, err := p.writer.TryLockImage(image.Digest)
 		if err != nil {
 			return false, err
 		}
+		defer lock.Release()
 		if lock == nil {
 			why = "being fetched"
+		} else if image, err = again(p.root, image); image == nil || err != nil {
+			return false, err
+		} else {
+			why = p.reason(image)
 		}
-		defer lock.Release()
 	}
 	if why != "" {
 		if p.dryRun {
@@ -161,6 +172,20 @@ func (p *pruner) image(image *store.Stored) (removed bool, err error) {
 		return true, nil
 	}
 	return true, removeImage(p.writer, image)
+}
+
+// again looks at an image that is locked now: it may have been named or used
+// since. nil means that it has been removed.
+func again(root string, image *store.Stored) (*store.Stored, error) {
+	listing, err := store.List(root)
+	if err != nil {
+		return nil, err
+	}
+	found, err := listing.ByDigest(image.Digest)
+	if err != nil || found.Vendor {
+		return nil, nil
+	}
+	return found, nil
 }
 
 // reason is why an image stays, "" if it goes.
@@ -245,6 +270,10 @@ func (p *pruner) choose(repo *ostree.Repo, refs map[string]ostree.Checksum) (gon
 			lock = p.writer.TryLockLayer
 		default:
 			continue // somebody else's
+		}
+		if p.dryRun {
+			gone = append(gone, ref)
+			continue
 		}
 		held, err := lock(name)
 		if err != nil {

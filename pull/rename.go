@@ -96,9 +96,9 @@ func hold(ctx context.Context, w *store.Writer, root, word string) (*store.Store
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, complete := w.Has(image.Digest); !complete {
+	if image, err = again(root, image); image == nil || err != nil {
 		lock.Release()
-		return nil, nil, fmt.Errorf("image %s has just been removed: %w", word, fs.ErrNotExist)
+		return nil, nil, errors.Join(err, fmt.Errorf("image %s has just been removed: %w", word, fs.ErrNotExist))
 	}
 	return image, lock, nil
 }

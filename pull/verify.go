@@ -155,9 +155,11 @@ type teller func(path, text string, args ...any)
 // commits whose objects are the image's and its layers'.
 func examineImage(ctx context.Context, root string, repo *ostree.Repo, image *store.Stored, tell teller) ([]ostree.Checksum, error) {
 	if !image.Vendor {
-		if w, err := store.OpenWriter(root); err == nil { // else nothing can change, either
+		// Nobody removes or replaces it meanwhile. A store that cannot be locked,
+		// being read-only or full, is looked at nevertheless.
+		if w, err := store.OpenWriter(root); err == nil {
 			lock, err := w.LockImage(ctx, image.Digest, nil)
-			if err != nil {
+			if ctx.Err() != nil {
 				return nil, err
 			}
 			defer lock.Release()

@@ -49,7 +49,7 @@ func (r *Repo) Prune(ctx context.Context, options PruneOptions) (Pruned, error) 
 	if options.Quick {
 		timeout = 0
 	}
-	lock, err := r.lockFor(ctx, true, timeout)
+	lock, err := r.lockFor(ctx, !options.DryRun, timeout) // who only counts disturbs nobody
 	if err != nil {
 		return Pruned{}, fmt.Errorf("prune: %w", err)
 	}

@@ -53,6 +53,12 @@ func List(root string) (*Listing, error) {
 }
 
 func (l *Listing) add(dir string, vendor bool, taken map[string]bool) error {
+	// References first: whatever they lead to is complete by then.
+	links, broken, err := references(dir)
+	if err != nil {
+		return err
+	}
+	l.Broken = append(l.Broken, broken...)
 	entries, err := os.ReadDir(filepath.Join(dir, "images"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -69,15 +75,12 @@ func (l *Listing) add(dir string, vendor bool, taken map[string]bool) error {
 		images[e.Name()] = s
 		l.Images = append(l.Images, s)
 	}
-	links, broken, err := references(dir)
-	if err != nil {
-		return err
-	}
-	l.Broken = append(l.Broken, broken...)
 	for _, reference := range slices.Sorted(maps.Keys(links)) {
-		image := images[links[reference]]
+		image, path := images[links[reference]], filepath.Join(dir, "references", Escape(reference))
 		if image == nil {
-			l.Broken = append(l.Broken, filepath.Join(dir, "references", Escape(reference)))
+			if !leads(path) { // else it was changed or removed meanwhile
+				l.Broken = append(l.Broken, path)
+			}
 		} else if !taken[reference] {
 			taken[reference] = true
 			image.References = append(image.References, reference)
@@ -85,6 +88,19 @@ func (l *Listing) add(dir string, vendor bool, taken map[string]bool) error {
 	}
 	return nil
 }
+
+// leads tells whether a reference is gone or leads to an image that is there.
+func leads(path string) bool {
+	digest, err := readImageLink(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	_, err = os.Lstat(filepath.Join(filepath.Dir(filepath.Dir(path)), "images", digest))
+	return err == nil
+}
+
+// IsBroken tells whether a path in references/ still leads to no image.
+func IsBroken(path string) bool { return !leads(path) }
 
 // times reads the times of an image's documents; a damaged image has none.
 func (s *Stored) times() {
