@@ -30,7 +30,8 @@ type Entry struct {
 
 // Compression of a layer.
 const (
-	Gzip = "gzip" // also what "" means
+	Gzip = "gzip" // fast; also what "" means
+	Best = "best" // gzip as registries have it, small and slow to make
 	Zstd = "zstd"
 	None = "none"
 )
@@ -207,8 +208,12 @@ func compress(stream []byte, how string) (blob []byte, suffix string, err error)
 	switch how {
 	case None:
 		return bytes.Clone(stream), "", nil
-	case Gzip, "":
-		w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	case Gzip, Best, "":
+		level := gzip.BestSpeed
+		if how == Best {
+			level = gzip.DefaultCompression
+		}
+		w, _ := gzip.NewWriterLevel(&b, level)
 		_, err = w.Write(stream)
 		if err == nil {
 			err = w.Close()
