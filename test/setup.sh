@@ -14,7 +14,7 @@ stage=$build/stage
 parts=$cache/parts
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
-# No cgo anywhere: no C compiler is needed. The tags are meson.build's.
+# No cgo, but in test/libostree: nothing else needs a C compiler. The tags are meson.build's.
 CGO_ENABLED=0
 GOFLAGS="-buildvcs=false -tags=containers_image_openpgp,containers_image_storage_stub,containers_image_docker_daemon_stub"
 GOTOOLCHAIN=local
@@ -62,6 +62,9 @@ needs() {
 	cpio cpio test
 	/usr/include/asm-generic/unistd.h linux-libc-dev test
 	qemu-system-x86_64 qemu-system-x86 test
+	gcc gcc test
+	pkg-config pkg-config test
+	/usr/include/ostree-1/ostree.h libostree-dev test
 	END
 	case $1 in
 	bench) printf '%s\n' "debootstrap debootstrap" "podman podman" ;;
