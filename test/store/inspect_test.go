@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -182,4 +183,21 @@ func (m *machine) inspectImage(f *fixture, digest string) error {
 		}
 	}
 	return nil
+}
+
+// diffIDs are the digits of the layers that an image's config.json names.
+func diffIDs(t testing.TB, path string) (ids []string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	must(t, err)
+	var config struct {
+		RootFS struct {
+			DiffIDs []string `json:"diff_ids"`
+		}
+	}
+	must(t, json.Unmarshal(content, &config))
+	for _, id := range config.RootFS.DiffIDs {
+		ids = append(ids, strings.TrimPrefix(id, "sha256:"))
+	}
+	return ids
 }
