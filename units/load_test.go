@@ -104,6 +104,22 @@ syntax /etc/containers/systemd/syntax.syscontainer E(/etc/containers/systemd/syn
 `)
 }
 
+// A root that an OS build puts together has no devices.
+func TestMaskInARootWithoutDevices(t *testing.T) {
+	root := tree(t, map[string]string{
+		etc + "web.syscontainer ->": "/dev/null", usr + "web.syscontainer": unit("usr"),
+		etc + "db.syscontainer": unit("db"), etc + "db.syscontainer.d/x.conf ->": "/dev/null", usr + "db.syscontainer.d/x.conf": unit("x"),
+		etc + "far.syscontainer ->": "/dev/nullify",
+	})
+	s := Load(root, Directories())
+	expect(t, s, `db /etc/containers/systemd/db.syscontainer db
+far /etc/containers/systemd/far.syscontainer E(/etc/containers/systemd/far.syscontainer: the link leads nowhere hint: a link to /dev/null takes the unit away)
+`)
+	if !slices.Equal(s.Masked, []string{"web"}) {
+		t.Errorf("masked: %q", s.Masked)
+	}
+}
+
 func TestMasks(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.MkdirAll(dir+"/a", 0o755))

@@ -56,6 +56,28 @@ func openInRoot(root, name string, flags int) (int, error) {
 	}
 }
 
+// linksTo tells whether name is a link with exactly that target.
+func linksTo(root, name, target string) bool {
+	const oPath = 0x200000
+	const flags = oPath | syscall.O_NOFOLLOW | syscall.O_CLOEXEC // openat2 takes no other beside O_PATH
+	var fd int
+	var err error
+	if root == "" {
+		fd, err = syscall.Open(name, flags, 0)
+	} else {
+		fd, err = openInRoot(root, strings.TrimPrefix(path.Clean(name), "/"), flags)
+	}
+	if err != nil {
+		return false
+	}
+	defer syscall.Close(fd)
+	buf := make([]byte, len(target)+1)
+	empty := [1]byte{}
+	n, _, errno := syscall.Syscall6(syscall.SYS_READLINKAT, uintptr(fd), uintptr(unsafe.Pointer(&empty[0])),
+		uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
+	return errno == 0 && string(buf[:n]) == target
+}
+
 // readFull fills data as far as there is something to read.
 func readFull(fd int, data []byte) (n int, err error) {
 	for n < len(data) {
