@@ -112,15 +112,14 @@ func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Sou
 // reference name it. Layers are fetched only if the repository does not have the
 // commit, or some of its objects are to be mended.
 func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend bool) (ostree.Checksum, error) {
-	deploy, named := deployRef(l.image.Digest), imageRef(f.reference)
 	if !mend {
-		commit, err := f.stored(ctx, repo, deploy, named)
+		commit, err := f.stored(ctx, repo, l.image.Digest)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return commit, err
 		}
 	}
 	for attempt := 1; ; {
-		commit, missing, err := f.assemble(ctx, l, repo, mend, []string{deploy, named})
+		commit, missing, err := f.assemble(ctx, l, repo, mend, []string{deployRef(l.image.Digest), imageRef(f.reference)})
 		if errors.Is(err, registry.ErrInterrupted) && attempt < attempts {
 			attempt++
 			continue
@@ -134,23 +133,23 @@ func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend
 	}
 }
 
-// stored returns the commit if the repository has it, and lets named name it,
-// too. None is fs.ErrNotExist. Either way what a killed fetch left is removed.
-func (f *fetcher) stored(ctx context.Context, repo *ostree.Repo, deploy, named string) (ostree.Checksum, error) {
+// stored returns the commit of an image if the repository has it, and lets the
+// ref of the reference name it, too. None is fs.ErrNotExist. Either way what a
+// killed fetch left is removed.
+func (f *fetcher) stored(ctx context.Context, repo *ostree.Repo, digest string) (ostree.Checksum, error) {
 	txn, err := repo.Begin(ctx)
 	if err != nil {
 		return ostree.Checksum{}, err
 	}
 	defer txn.Abort()
-	commit, err := repo.ResolveRef(deploy)
+	commit, _, err := commitOf(repo, deployRef(digest), manifestKey, digest)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return commit, err
-	case err != nil && f.repair: // a damaged ref
-		return commit, fs.ErrNotExist
 	case err != nil:
 		return commit, fmt.Errorf("%w\nhint: syscontainer pull --repair %s", err, f.reference)
 	}
+	named := imageRef(f.reference)
 	if now, err := repo.ResolveRef(named); err == nil && now == commit {
 		return commit, nil
 	}

@@ -13,11 +13,33 @@ import (
 	"syscontainer/pull/store"
 )
 
-// Metadata of an image's commit.
+// Metadata of commits: what an image's and a layer's are of, and what an image
+// has that OSTree has no objects for.
 const (
 	manifestKey = "syscontainer.manifest-digest"
+	layerKey    = "syscontainer.diff-id"
 	specialsKey = "syscontainer.specials"
 )
+
+// commitOf returns the commit that a ref names, which must be of what the ref
+// says. A ref that is not there is fs.ErrNotExist; anything else is damage: of
+// the ref if the checksum is zero, of the commit if the commit is nil, or the
+// commit is another's.
+func commitOf(repo *ostree.Repo, ref, key, digest string) (ostree.Checksum, *ostree.Commit, error) {
+	commit, err := repo.ResolveRef(ref)
+	if err != nil {
+		return commit, nil, err
+	}
+	c, err := repo.ReadCommit(commit)
+	if err != nil {
+		// Not %w: a commit that is missing is no ref that is missing.
+		return commit, nil, fmt.Errorf("ref %s: %v", ref, err)
+	}
+	if of, _ := c.Metadata.Text(key); of != "sha256:"+digest {
+		return commit, c, fmt.Errorf("ref %s names the commit of something else: %s is %q", ref, key, of)
+	}
+	return commit, c, nil
+}
 
 // writeCommit writes a merged tree and the commit above it. Same image, same
 // commit: its time is the image's.

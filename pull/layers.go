@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -187,6 +188,9 @@ const (
 	layerNote  = "layer.json"
 )
 
+// privateFile is what the note is stored as.
+var privateFile = ostree.Meta{Mode: 0o600}
+
 // keepLayer writes a commit from which storedLayer makes the same tree again,
 // and adds the ref that will name it.
 func keepLayer(txn *ostree.Txn, diffID string, tree *layer.Tree, refs map[string]ostree.Checksum) error {
@@ -194,12 +198,14 @@ func keepLayer(txn *ostree.Txn, diffID string, tree *layer.Tree, refs map[string
 	if len(note) > layer.MaxNote {
 		return nil // it will be fetched again
 	}
-	private := ostree.Meta{Mode: 0o600}
-	id, err := txn.WriteFile(private, int64(len(note)), bytes.NewReader(note))
+	id, err := txn.WriteFile(privateFile, int64(len(note)), bytes.NewReader(note))
 	if err != nil {
 		return err
 	}
-	c := ostree.Commit{Subject: "layer sha256:" + diffID}
+	c := ostree.Commit{
+		Subject:  "layer sha256:" + diffID,
+		Metadata: ostree.StringMetadata(map[string]string{layerKey: "sha256:" + diffID}),
+	}
 	c.Tree, c.Meta, err = txn.WriteTree(&ostree.Tree{
 		Meta:  ostree.Meta{Mode: 0o700},
 		Files: map[string]ostree.Checksum{layerNote: id},
@@ -215,11 +221,7 @@ func keepLayer(txn *ostree.Txn, diffID string, tree *layer.Tree, refs map[string
 // storedLayer reads back what keepLayer wrote. nil means that the layer has to
 // be fetched: it is not there, not whole, or of another release.
 func storedLayer(repo *ostree.Repo, txn *ostree.Txn, diffID string) *layer.Tree {
-	commit, err := repo.ResolveRef(layerRef(diffID))
-	if err != nil {
-		return nil
-	}
-	c, err := repo.ReadCommit(commit)
+	_, c, err := commitOf(repo, layerRef(diffID), layerKey, diffID)
 	if err != nil {
 		return nil
 	}
@@ -242,13 +244,19 @@ func storedLayer(repo *ostree.Repo, txn *ostree.Txn, diffID string) *layer.Tree 
 	return tree
 }
 
+// readNote reads the note and compares it with its checksum: a flipped bit
+// would make another image of it.
 func readNote(repo *ostree.Repo, id ostree.Checksum) ([]byte, error) {
 	f, err := repo.OpenFile(id)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, layer.MaxNote+1))
+	note, err := io.ReadAll(io.LimitReader(f, layer.MaxNote+1))
+	if err == nil && ostree.FileChecksum(privateFile, note) != id {
+		err = errors.New("the note is damaged")
+	}
+	return note, err
 }
 
 func storedDir(repo *ostree.Repo, txn *ostree.Txn, dir ostree.DirEntry, depth int) (*layer.Node, error) {

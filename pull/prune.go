@@ -232,6 +232,9 @@ func removeImage(w *store.Writer, image *store.Stored) error {
 // leads to.
 func (p *pruner) repository(ctx context.Context) error {
 	repo, err := ostree.Open(p.writer.Repo())
+	if errors.Is(err, fs.ErrNotExist) { // somebody is just making it
+		return nil
+	}
 	if err != nil {
 		return err
 	}

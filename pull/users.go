@@ -47,10 +47,10 @@ func (u *users) add(unit *units.Unit) {
 			return
 		}
 	}
-	switch {
-	case container.Image != "":
+	if container.Image != "" {
 		u.units[container.Image] = append(u.units[container.Image], name)
-	case len(errs) > 0:
+	}
+	if len(errs) > 0 { // once mended it may want another
 		u.unknown = append(u.unknown, errs[0].Error())
 	}
 }

@@ -172,35 +172,31 @@ func examineLocked(ctx context.Context, repo *ostree.Repo, image *store.Stored, 
 	if _, err := os.Lstat(image.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // removed meanwhile
 	}
-	diffIDs := examineDocuments(image, tell)
 	var commits []ostree.Checksum
-	for _, id := range diffIDs {
-		commit, err := repo.ResolveRef(layerRef(id))
-		if err == nil {
+	look := func(ref, key, digest string) (ostree.Checksum, *ostree.Commit, error) {
+		commit, c, err := commitOf(repo, ref, key, digest)
+		if !commit.IsZero() {
 			commits = append(commits, commit)
-		} else if !errors.Is(err, fs.ErrNotExist) {
+		}
+		missing := errors.Is(err, fs.ErrNotExist) && key == layerKey // it may be fetched again
+		if err != nil && !missing && (commit.IsZero() || c != nil) { // else Verify tells
 			tell(repo.Path(), "%v", err)
 		}
+		return commit, c, err
 	}
-	commit, err := repo.ResolveRef(deployRef(image.Digest))
+	for _, id := range examineDocuments(image, tell) {
+		look(layerRef(id), layerKey, id)
+	}
+	commit, c, err := look(deployRef(image.Digest), manifestKey, image.Digest)
 	if err != nil {
-		tell(repo.Path(), "%v", err)
 		return commits, nil
 	}
-	commits = append(commits, commit)
 	for _, reference := range image.References {
 		if named, err := repo.ResolveRef(imageRef(reference)); err != nil {
 			tell(repo.Path(), "%v", err)
 		} else if named != commit {
-			tell(repo.Path(), "ref %s: names another commit than %s", imageRef(reference), deployRef(image.Digest))
+			tell(repo.Path(), "ref %s names another commit than %s", imageRef(reference), deployRef(image.Digest))
 		}
-	}
-	c, err := repo.ReadCommit(commit)
-	if err != nil {
-		return commits, nil // Verify tells
-	}
-	if of, _ := c.Metadata.Text(manifestKey); of != "sha256:"+image.Digest {
-		tell(repo.Path(), "ref %s: names the commit of %q", deployRef(image.Digest), of)
 	}
 	return commits, examineCheckout(ctx, repo, commit, c, image, tell)
 }
@@ -274,14 +270,18 @@ func findDamage(ctx context.Context, root string, repo *ostree.Repo, digest stri
 		return d, err
 	}
 	var commits []ostree.Checksum
-	for _, ref := range append([]string{deployRef(digest)}, layerRefs(diffIDs)...) {
-		commit, err := repo.ResolveRef(ref)
+	look := func(ref, key, digest string) {
+		commit, _, err := commitOf(repo, ref, key, digest)
 		switch {
 		case err == nil:
 			commits = append(commits, commit)
 		case !errors.Is(err, fs.ErrNotExist):
 			d.objects = true
 		}
+	}
+	look(deployRef(digest), manifestKey, digest)
+	for _, id := range diffIDs {
+		look(layerRef(id), layerKey, id)
 	}
 	if err := repo.Verify(ctx, commits, func(ostree.Checksum, ostree.Problem) { d.objects = true }); err != nil {
 		return d, err
@@ -292,13 +292,6 @@ func findDamage(ctx context.Context, root string, repo *ostree.Repo, digest stri
 	}
 	_, err = examineLocked(ctx, repo, image, func(string, string, ...any) { d.checkout = true })
 	return d, err
-}
-
-func layerRefs(diffIDs []string) (refs []string) {
-	for _, id := range diffIDs {
-		refs = append(refs, layerRef(id))
-	}
-	return refs
 }
 
 // diffIDs are the layers of an image's configuration, as hex digits.

@@ -163,6 +163,9 @@ func (t *Txn) move(staged string, o object) error {
 			err = unix.Renameat2(t.fd(), staged, objects, path, flags)
 		}
 	}
+	if err == unix.EISDIR && t.isReplaced(o) { // the damage is a directory: it goes with the staging one
+		err = unix.Renameat2(t.fd(), staged, objects, path, unix.RENAME_EXCHANGE)
+	}
 	if err != nil && err != unix.EEXIST {
 		return fmt.Errorf("object %v: %w", o, err)
 	}

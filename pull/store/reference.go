@@ -108,3 +108,38 @@ func readImageLink(path string) (string, error) {
 	}
 	return digest, nil
 }
+
+// sweepReferences removes what an interrupted SetReference or RemoveReference
+// left.
+func (w *Writer) sweepReferences() error {
+	dir := w.path("references")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name, temporary := strings.CutPrefix(e.Name(), debris)
+		if !temporary {
+			var long bool
+			if name, long = strings.CutPrefix(e.Name(), named); !long {
+				continue
+			}
+		}
+		if err := w.sweepReference(filepath.Join(dir, e.Name()), name, temporary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Writer) sweepReference(path, name string, temporary bool) error {
+	lock, err := w.tryLock(name)
+	if err != nil || lock == nil {
+		return err // it is being written
+	}
+	defer lock.Release()
+	if _, err := os.Lstat(w.path("references", name)); err == nil && !temporary {
+		return nil
+	}
+	return os.RemoveAll(path)
+}

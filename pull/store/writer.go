@@ -108,9 +108,12 @@ func (w *Writer) retire(path, digest string) (string, error) {
 	return retired, syncDir(w.path("images"))
 }
 
-// Sweep removes what interrupted commands left: in images/, unless a fetch that
-// is alive holds it or a container still runs from it, and in locks/.
+// Sweep removes what interrupted commands left in images/ and references/,
+// unless a command that is alive holds it or a container still runs from it.
 func (w *Writer) Sweep() error {
+	if err := w.sweepReferences(); err != nil {
+		return fmt.Errorf("remove an unfinished reference: %w", err)
+	}
 	lock, err := w.lock(context.Background(), stagingLock, nil)
 	if err != nil {
 		return err
