@@ -68,6 +68,7 @@ type Image struct {
 	Layers       []Layer
 	Config       Config
 	Architecture string
+	Created      string // RFC 3339; no time unless given
 	ConfigType   string // media type of the config instead of the one that fits
 }
 
@@ -160,12 +161,16 @@ func (l *Layout) put(img Image) (Descriptor, error) {
 		}
 		layers, diffIDs = append(layers, d), append(diffIDs, diffID)
 	}
-	config, err := l.putJSON(configType, map[string]any{
+	document := map[string]any{
 		"architecture": img.architecture(),
 		"os":           "linux",
 		"config":       img.Config,
 		"rootfs":       map[string]any{"type": "layers", "diff_ids": diffIDs},
-	})
+	}
+	if img.Created != "" {
+		document["created"] = img.Created
+	}
+	config, err := l.putJSON(configType, document)
 	if err != nil {
 		return config, err
 	}

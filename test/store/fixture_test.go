@@ -50,8 +50,10 @@ func images(t testing.TB) map[string]image.Image {
 	file := func(name string) image.Layer {
 		return image.Layer{Entries: []image.Entry{image.Dir("srv", 0o755), image.File("srv/"+name, 0o644, name+"\n")}}
 	}
+	plain := put(image.Layer{Entries: append(smallFiles("plain", 2, 10), image.File("plain/data", 0o644, noise("plain", 300_000)))})
+	plain.Created = created
 	return map[string]image.Image{
-		"plain": put(image.Layer{Entries: append(smallFiles("plain", 2, 10), image.File("plain/data", 0o644, noise("plain", 300_000)))}),
+		"plain": plain,
 		"kinds": put(image.Layer{Entries: kinds()}),
 		"base":  put(base),
 		"left":  put(base, many, file("left"), image.Layer{Entries: []image.Entry{image.File("srv/.wh.left", 0, ""), image.File("srv/data", 0o600, noise("left", 2_000_000))}}),
@@ -59,6 +61,9 @@ func images(t testing.TB) map[string]image.Image {
 		"big":   put(image.Layer{Entries: bigFiles("big", 8, 700_000)}, image.Layer{Entries: bigFiles("more", 4, 500_000)}, image.Layer{Entries: smallFiles("deep", 40, 4)}),
 	}
 }
+
+// created is when plain was; the others do not tell.
+const created = "2024-02-29T12:34:56.789Z"
 
 func smallFiles(dir string, dirs, files int) []image.Entry {
 	entries := []image.Entry{image.Dir(dir, 0o755)}
@@ -105,6 +110,7 @@ func kinds() []image.Entry {
 	capability = binary.LittleEndian.AppendUint32(capability, 1<<10)
 	capability = append(capability, make([]byte, 12)...)
 	fifo := image.Entry{Header: tar.Header{Typeflag: tar.TypeFifo, Name: "kinds/fifo", Mode: 0o640}}
+	device := image.Entry{Header: tar.Header{Typeflag: tar.TypeChar, Name: "kinds/device", Mode: 0o666, Devmajor: 10, Devminor: 229}}
 	entries := []image.Entry{
 		image.Dir("kinds", 0o755),
 		image.File("kinds/empty", 0o644, ""),
@@ -129,7 +135,7 @@ func kinds() []image.Entry {
 		image.Hardlink("kinds/hard", "kinds/text"),
 		image.File("kinds/same", 0o644, "text\n"),
 		image.File("kinds/ünïcode \t name", 0o644, "name\n"),
-		fifo,
+		fifo, device,
 		image.Dir("kinds/sticky", 0o1777),
 		image.Dir("kinds/private", 0o700),
 		image.File("kinds/private/file", 0o400, "private\n"),
@@ -203,6 +209,7 @@ func (f *fixture) look(t testing.TB, name, blob string) *picture {
 	p.tree, err = readTree(filepath.Join(bundle, "rootfs"))
 	must(t, err)
 	must(t, os.RemoveAll(bundle))
+	delete(p.tree, "/kinds/device") // recorded only, as the manual says
 	return p
 }
 

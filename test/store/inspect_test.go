@@ -33,7 +33,10 @@ type listed struct {
 	Pinned       bool
 	Vendor       bool
 	Architecture string
-	Specials     []struct{ Path, Type string }
+	Specials     []struct {
+		Path, Type   string
+		Major, Minor int
+	}
 }
 
 // images is what the command lists.
