@@ -16,7 +16,7 @@ type PruneOptions struct {
 	// Choose, if not nil, is called once under the exclusive lock with all local refs and returns those to delete first.
 	// An error ends the prune before anything was changed.
 	Choose func(refs map[string]Checksum) (del []string, err error)
-	DryRun bool // count, change nothing
+	DryRun bool // count, change nothing; the lock is shared then
 	// Quick: do not wait for the lock; return an error that is ErrBusy when it is held.
 	Quick bool
 }

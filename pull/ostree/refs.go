@@ -205,7 +205,8 @@ func (r *Repo) walkRefs(base, prefix string, depth int, fn func(name, path strin
 }
 
 // DeleteRef removes one local ref, durably; its objects stay until a prune. A
-// ref that is not there is fs.ErrNotExist.
+// ref that is not there is fs.ErrNotExist. An alias of it that somebody made
+// with libostree dangles then: delete that first.
 func (r *Repo) DeleteRef(ctx context.Context, name string) error {
 	if err := checkRef(name); err != nil {
 		return err

@@ -46,7 +46,7 @@ func (p *prune) sweep() error {
 	if err := p.partialMarks(); err != nil {
 		return err
 	}
-	if p.done.Commits > 0 && !p.dry {
+	if (p.done.Commits > 0 || len(trees) > 0) && !p.dry { // a prune before this one may have removed the commits
 		step()
 		if err := p.repo.sync(); err != nil {
 			return err
