@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -79,12 +80,16 @@ func run(ctx context.Context, args []string) error {
 		fmt.Println("syscontainer", version)
 		return nil
 	}
+	dir, err := filepath.Abs(*root)
+	if err != nil {
+		return err
+	}
 	if flags.NArg() == 0 {
 		return usagef("a verb is missing, see syscontainer --help")
 	}
 	for _, v := range verbs {
 		if v.name == flags.Arg(0) {
-			return v.run(ctx, *root, flags.Args()[1:])
+			return v.run(ctx, dir, flags.Args()[1:])
 		}
 	}
 	return usagef("unknown verb %q, see syscontainer --help", flags.Arg(0))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"syscontainer/pull/ostree"
 	"syscontainer/pull/store"
@@ -166,7 +167,7 @@ func runRmi(ctx context.Context, root string, args []string) error {
 		return err
 	}
 	var errs []error
-	p := &pruner{root: root, writer: w, users: usersOf(root), removed: map[string]bool{}}
+	p := &pruner{root: root, writer: w, users: usersOf(root), now: time.Now(), removed: map[string]bool{}}
 	for _, word := range args {
 		if err := p.rmi(ctx, word); err != nil {
 			errs = append(errs, fmt.Errorf("rmi %s: %w", word, err))
