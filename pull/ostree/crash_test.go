@@ -76,7 +76,9 @@ func publishRound(r *Repo, salt string, round int, replaced ...string) error {
 	txn.Replace(replaced)
 	tree := &Tree{Meta: Meta{Mode: 0o755}, Files: map[string]Checksum{}, Dirs: map[string]*Tree{"d": {Meta: Meta{Mode: 0o700 + uint32(round)}}}}
 	for i := range 18 {
-		step()
+		if i%6 == 0 { // nothing is published meanwhile
+			step()
+		}
 		content := strings.Repeat(fmt.Sprintln(salt, round, i/2), 1+i/17*200_000) // the last one is large
 		name := fmt.Sprint(i)
 		if tree.Files[name], err = txn.WriteFile(Meta{Mode: 0o644}, int64(len(content)), strings.NewReader(content)); err != nil {
@@ -122,7 +124,7 @@ func TestKilledAnywhere(t *testing.T) {
 		inspect(t, path, n)
 	}
 	t.Logf("killed at %d points", killed)
-	if killed < 100 {
+	if killed < 75 {
 		t.Errorf("killed at %d points only", killed)
 	}
 	// One more prune, and what is left is as if there had been no killing.

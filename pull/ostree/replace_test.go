@@ -44,9 +44,6 @@ func TestReplaceMendsDamage(t *testing.T) {
 	commits, all := twoCommits(t, r)
 	r.Close()
 	for name, damage := range damages {
-		if name == "dir" {
-			continue // not by a rename
-		}
 		path := filepath.Join(t.TempDir(), "repo")
 		run(t, "cp", "-a", pristine, path)
 		r := must[*Repo](t)(Open(path))
