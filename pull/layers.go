@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"syscontainer/pull/layer"
@@ -169,6 +170,18 @@ func (l *layers) readOne(ctx context.Context, described registry.Layer, to layer
 	limits.Account = &space.account
 	limits.Transferred = counted.n.Load
 	return layer.Read(ctx, registry.Verify(plain, "uncompressed layer", described.DiffID, -1), to, limits)
+}
+
+// counter counts what is read.
+type counter struct {
+	r io.Reader
+	n atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // sink hands contents to the repository.

@@ -132,3 +132,15 @@ func parse(flags *flag.FlagSet, args []string) error {
 	message = strings.Replace(message, "flag needs an argument: -", "no value for option --", 1)
 	return usagef("%s, see %s --help", message, flags.Name())
 }
+
+// words is the command line of a verb that takes images and no options.
+func words(name, help string, args []string, least, most int) ([]string, error) {
+	flags := newFlags("syscontainer "+name, func(w io.Writer) { io.WriteString(w, help) })
+	if err := parse(flags, args); err != nil {
+		return nil, err
+	}
+	if n := flags.NArg(); n < least || most > 0 && n > most {
+		return nil, usagef("%s: %d arguments are too %s, see syscontainer %s --help", name, n, map[bool]string{true: "few", false: "many"}[n < least], name)
+	}
+	return flags.Args(), nil
+}

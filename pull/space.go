@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -52,16 +51,4 @@ func (s *space) kept() string {
 		return ""
 	}
 	return fmt.Sprintf(", of which MinFreeSpace= keeps %s", size(s.keeps))
-}
-
-// counter counts what is read.
-type counter struct {
-	r io.Reader
-	n atomic.Int64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
-	return n, err
 }
