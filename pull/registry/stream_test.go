@@ -326,7 +326,8 @@ func TestStreamStalls(t *testing.T) {
 	silent := func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
-		case <-time.After(30 * time.Second):
+		case <-time.After(10 * time.Second):
+			t.Error("a silent connection was kept")
 		}
 	}
 	b := &blobs{behave: func(n int, w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
@@ -370,6 +371,42 @@ func TestStreamOfSlowReader(t *testing.T) {
 	}
 	if _, err := io.Copy(io.Discard, body); err != nil || b.asked() != 1 {
 		t.Errorf("%v after %d requests", err, b.asked())
+	}
+}
+
+// Who closes a stream does not read the rest of it.
+func TestStreamClosed(t *testing.T) {
+	ended := make(chan bool, 1)
+	b := &blobs{behave: func(n int, w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
+		if n < 2 { // the library takes the first one up again, we the second
+			pass(image.CutAfter(w, 1000, false), r)
+			return
+		}
+		r.Header.Del("Range")
+		w.Header().Set("Content-Length", fmt.Sprint(2<<20)) // as if there were no ranges
+		w.Write(make([]byte, 4000))
+		http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+			ended <- true
+		case <-time.After(10 * time.Second):
+			ended <- false
+		}
+	}}
+	src, layer := big(t, 1<<20, b)
+	body, err := src.Layer(t.Context(), layer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(body, make([]byte, 3000)); err != nil {
+		t.Fatal(err)
+	}
+	body.Close()
+	if !<-ended {
+		t.Error("the connection was kept")
+	}
+	if _, err := body.Read(make([]byte, 1)); err == nil {
+		t.Error("read after close")
 	}
 }
 
