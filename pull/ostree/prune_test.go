@@ -13,7 +13,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -309,4 +311,77 @@ func writeRaw(t *testing.T, r *Repo, k kind, data []byte) Checksum {
 		t.Fatal(err)
 	}
 	return o.sum
+}
+
+// Writers, readers and prunes at once do not hurt each other.
+func TestPruneAmongOthers(t *testing.T) {
+	r := newRepo(t)
+	const writers, rounds = 3, 6
+	var writing, pruning sync.WaitGroup
+	done := make(chan struct{})
+	for w := range writers {
+		writing.Go(func() {
+			ref := fmt.Sprint("w/", w)
+			for round := range rounds {
+				txn, err := r.Begin(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				tree := &Tree{Meta: Meta{Mode: 0o755}, Files: map[string]Checksum{}}
+				for i := range 20 { // some of them shared, some of them garbage soon
+					content := fmt.Sprint(i*w%5, i%3*round)
+					if tree.Files[fmt.Sprint(i)], err = txn.WriteFile(Meta{Mode: 0o644}, int64(len(content)), strings.NewReader(content)); err != nil {
+						t.Error(err)
+					}
+				}
+				root, meta, err := txn.WriteTree(tree)
+				commit, err2 := txn.WriteCommit(Commit{Subject: ref, Tree: root, Meta: meta})
+				if err := errors.Join(err, err2, txn.Publish(map[string]Checksum{ref: commit, fmt.Sprint("gone/", w): commit})); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := r.Fsck(t.Context(), commit); err != nil {
+					t.Errorf("%s, round %d: %v", ref, round, err)
+				}
+			}
+		})
+	}
+	removed := 0
+	pruning.Go(func() {
+		for {
+			pruned, err := r.Prune(t.Context(), PruneOptions{Choose: func(refs map[string]Checksum) (del []string, _ error) {
+				for name := range refs {
+					if strings.HasPrefix(name, "gone/") {
+						del = append(del, name)
+					}
+				}
+				return del, nil
+			}})
+			if err != nil {
+				t.Error(err)
+			}
+			removed += pruned.Objects
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond): // the lock is not fair
+			}
+		}
+	})
+	writing.Wait()
+	close(done)
+	pruning.Wait()
+	if removed == 0 {
+		t.Error("nothing was ever pruned")
+	}
+	refs := must[map[string]Checksum](t)(r.Refs("w"))
+	if len(refs) != writers {
+		t.Errorf("refs are %v", refs)
+	}
+	for ref, commit := range refs {
+		if err := r.Fsck(t.Context(), commit); err != nil {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
 }
