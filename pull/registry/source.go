@@ -7,7 +7,12 @@
 // containers/image since 2025, and so the only reader of policy.json,
 // registries.conf, registries.d, certs.d and auth.json. See
 // containers-policy.json(5), containers-registries.conf(5),
-// containers-certs.d(5), containers-auth.json(5).
+// containers-certs.d(5), containers-auth.json(5). What it adds to the library:
+// layers over connections that break, a rate limit, systemd's credentials,
+// names that stay blocked, and bounds on what strangers may make large.
+//
+// A registry, a mirror and an image are strangers. All they can do is to be
+// slow, to be refused, or to be what policy.json allows.
 package registry
 
 import (
@@ -42,7 +47,7 @@ var transports = map[string]func(string) (types.ImageReference, error){
 // zero value is the host's configuration and this machine's platform.
 type Options struct {
 	Root     string // prefixed to every default path, "" or "/" for the host
-	AuthFile string // containers-auth.json(5); "" searches the usual places
+	AuthFile string // containers-auth.json(5), and no other; "" searches, the unit's credential syscontainer.auth first
 	Platform string // OS/ARCHITECTURE[/VARIANT] instead of this machine's
 
 	// RateLimit is how many bytes a second all layers of a Source together may
