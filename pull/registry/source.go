@@ -12,7 +12,9 @@
 // names that stay blocked, and bounds on what strangers may make large.
 //
 // A registry, a mirror and an image are strangers. All they can do is to be
-// slow, to be refused, or to be what policy.json allows.
+// slow, to be refused, or to be what policy.json allows. One thing the library
+// leaves to the deadline of a caller's context: it reads the text of an answer
+// that is an error, however long that is.
 package registry
 
 import (
