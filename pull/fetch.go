@@ -195,14 +195,6 @@ func (f *fetcher) assemble(ctx context.Context, l *layers, repo *ostree.Repo, me
 	return commit, missing, txn.Publish(publish)
 }
 
-func publishRefs(ctx context.Context, repo *ostree.Repo, refs map[string]ostree.Checksum) error {
-	txn, err := repo.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	return txn.Publish(refs)
-}
-
 // openRepo opens the repository of the store, which shares the files of the
 // operating system's own where it can.
 func openRepo(root string, w *store.Writer) (*ostree.Repo, error) {

@@ -88,3 +88,11 @@ func hold(ctx context.Context, w *store.Writer, root, word string) (*store.Store
 	}
 	return image, lock, nil
 }
+
+func publishRefs(ctx context.Context, repo *ostree.Repo, refs map[string]ostree.Checksum) error {
+	txn, err := repo.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	return txn.Publish(refs)
+}

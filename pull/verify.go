@@ -139,7 +139,7 @@ func examine(ctx context.Context, root string, repo *ostree.Repo, images []*stor
 	told := map[string]bool{} // an object of an image is one of its layer, too
 	return repo.Verify(ctx, commits, func(commit ostree.Checksum, p ostree.Problem) {
 		for _, image := range owners[commit] {
-			if key := image.Dir + p.Object; !told[key] {
+			if key := image.Dir + p.Object; !told[key] && exists(image.Dir) { // else it was removed meanwhile
 				told[key] = true
 				found(problem{Image: image.Digest, References: image.References, Path: strings.TrimPrefix(p.Path, "/"+layerFiles),
 					Object: p.Object, Problem: "is damaged: " + p.Err.Error()})
