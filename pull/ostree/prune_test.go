@@ -369,6 +369,21 @@ func TestPruneAmongOthers(t *testing.T) {
 			}
 		}
 	})
+	pruning.Go(func() {
+		for {
+			if _, err := r.Refs(""); err != nil {
+				t.Error(err)
+			}
+			if _, err := r.RefTimes(""); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
 	writing.Wait()
 	close(done)
 	pruning.Wait()

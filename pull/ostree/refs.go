@@ -97,10 +97,17 @@ func (r *Repo) ResolveRef(name string) (Checksum, error) {
 
 func (r *Repo) readRef(path string) (c Checksum, err error) {
 	// A symbolic link is libostree's alias; it may not lead out of the repository.
-	fd, err := unix.Openat2(r.fd(), path, &unix.OpenHow{
+	how := unix.OpenHow{
 		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	}
+	fd, err := unix.Openat2(r.fd(), path, &how)
+	for range 1000 { // ".." in an alias, and somebody renames something on this machine
+		if err != unix.EAGAIN && err != unix.EINTR {
+			break
+		}
+		fd, err = unix.Openat2(r.fd(), path, &how)
+	}
 	if err == unix.ENOTDIR {
 		err = unix.ENOENT
 	}
@@ -196,6 +203,9 @@ func (r *Repo) walkRefs(base, prefix string, depth int, fn func(name, path strin
 			err = r.walkRefs(base, name+"/", depth+1, fn)
 		} else {
 			err = fn(name, base+"/"+name)
+			if errors.Is(err, fs.ErrNotExist) && missing(r, base+"/"+name) {
+				err = nil // deleted meanwhile
+			}
 		}
 		if err != nil {
 			return err

@@ -77,3 +77,29 @@ func TestRefTimes(t *testing.T) {
 		t.Errorf("below nothing: %v", times)
 	}
 }
+
+// A ref that goes while refs are listed is not there; one that is damaged is.
+func TestRefsVanishWhileListed(t *testing.T) {
+	r := newRepo(t)
+	txn := begin(t, r)
+	commit := publish(t, txn, small(t, txn), "x/0")
+	if err := begin(t, r).Publish(map[string]Checksum{"x/1": commit, "x/2": commit}); err != nil {
+		t.Fatal(err)
+	}
+	listed := 0
+	err := r.eachRef("", func(name, path string) error {
+		for _, other := range []string{"x/0", "x/1", "x/2"} {
+			if other != name {
+				os.Remove(r.Path() + "/refs/heads/" + other)
+			}
+		}
+		_, err := r.readRef(path)
+		if err == nil {
+			listed++
+		}
+		return err
+	})
+	if err != nil || listed != 1 {
+		t.Errorf("listed %d refs: %v", listed, err)
+	}
+}
