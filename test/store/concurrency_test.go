@@ -20,7 +20,7 @@ import (
 func TestManyAtOnce(t *testing.T) {
 	f := setup(t)
 	m := newDisk(t, 256<<20).machine(f.registry.Address)
-	for round := range counts(2, 25) {
+	for round := range counts(1, 25) {
 		p := newProxy(t, f, time.Duration(round%3)*time.Millisecond)
 		m.trust(p.Address)
 		big := f.pictures["big"].digest

@@ -322,7 +322,7 @@ func TestDamagedObject(t *testing.T) {
 			}
 			rnd.Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
 			if !host.Long() {
-				objects = objects[:14]
+				objects = objects[:8]
 			}
 			for i, path := range objects {
 				some := objectHarms

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"math"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"syscontainer/test/host"
+)
+
+// steps of a command are the system calls by which the store changes, and those that make it last.
+const (
+	changingCalls = "mkdirat,linkat,symlinkat,unlinkat,renameat,renameat2,?mknodat,fchownat,fchmodat"
+	lastingCalls  = "syncfs,fsync"
+)
+
+// strace makes a command one that is hurt at its nth call of some kind, counted in each thread: killed, or told an error.
+func strace(cmd *exec.Cmd, calls, harm string, nth int) {
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		return // host.Need has seen it
+	}
+	inject := fmt.Sprintf("inject=%s:%s:when=%d", calls, harm, nth)
+	cmd.Args = append([]string{"strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + calls, "-e", inject, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = path
+	cmd.Env = append(cmd.Env, "GOMAXPROCS=1") // most calls from one thread
+}
+
+// scene is a command in a store that is set up for it. The image base is there, and a unit needs it.
+type scene struct {
+	name    string
+	prepare func(m *machine, f *fixture)
+	args    func(f *fixture) []string
+	done    func(m *machine, f *fixture) bool // what success means
+}
+
+const (
+	newName  = "example.org/new:1"
+	longName = "example.org/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/" +
+		"long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/long/x:1"
+)
+
+// scenes are all ways in which the store is changed.
+var scenes = []scene{
+	{"pull", func(*machine, *fixture) {}, pullPlain, hasPlain},
+	{"pull again", havePlain, pullPlain, hasPlain},
+	{"checkout", func(m *machine, f *fixture) {
+		havePlain(m, f)
+		removeAll(m.t, m.store("images", f.pictures["plain"].digest))
+		removeAll(m.t, m.link(f.reference("plain")))
+	}, pullPlain, hasPlain},
+	{"move", func(m *machine, f *fixture) {
+		m.ok("pull", f.reference("kinds"))
+		m.ok("tag", f.reference("kinds"), f.reference("plain"))
+	}, pullPlain, hasPlain},
+	{"repair", func(m *machine, f *fixture) {
+		havePlain(m, f)
+		must(m.t, flip(m.store("images", f.pictures["plain"].digest, "rootfs/plain/data")))
+	}, func(f *fixture) []string { return []string{"pull", "--repair", f.reference("plain")} }, hasPlain},
+	{"tag", func(*machine, *fixture) {}, func(f *fixture) []string { return []string{"tag", f.reference("base"), newName} },
+		func(m *machine, f *fixture) bool { return m.leads(newName) == f.pictures["base"].digest }},
+	{"tag long", func(*machine, *fixture) {}, func(f *fixture) []string { return []string{"tag", f.reference("base"), longName} },
+		func(m *machine, f *fixture) bool { return m.leads(longName) == f.pictures["base"].digest }},
+	{"rmi", havePlain, func(f *fixture) []string { return []string{"rmi", f.reference("plain")} }, hasNoPlain},
+	{"rmi name", func(m *machine, f *fixture) { m.ok("tag", f.reference("base"), longName) },
+		func(f *fixture) []string { return []string{"rmi", longName} },
+		func(m *machine, f *fixture) bool { return m.leads(longName) == "" }},
+	{"prune", havePlain, func(f *fixture) []string { return []string{"prune", "--grace=0"} }, hasNoPlain},
+	{"pin", func(*machine, *fixture) {}, func(f *fixture) []string { return []string{"pin", f.reference("base")} },
+		func(m *machine, f *fixture) bool { return m.image(f, "base").Pinned }},
+	{"unpin", func(m *machine, f *fixture) { m.ok("pin", f.reference("base")) },
+		func(f *fixture) []string { return []string{"unpin", f.reference("base")} },
+		func(m *machine, f *fixture) bool { return !m.image(f, "base").Pinned }},
+}
+
+func havePlain(m *machine, f *fixture) { m.ok("pull", f.reference("plain")) }
+func pullPlain(f *fixture) []string    { return []string{"pull", f.reference("plain")} }
+func hasPlain(m *machine, f *fixture) bool {
+	return m.leads(f.reference("plain")) == f.pictures["plain"].digest
+}
+func hasNoPlain(m *machine, f *fixture) bool { return m.leads(f.reference("plain")) == "" }
+
+// leads is the digest that a reference leads to.
+func (m *machine) leads(reference string) string {
+	references, err := m.references()
+	must(m.t, err)
+	return references[reference]
+}
+
+// hurt plays a scene whose command is hurt at its nth step, and after that, if so, by a power cut. It checks what is left and
+// returns what the command said.
+func (s scene) hurt(t *testing.T, d *disk, m *machine, f *fixture, calls, harm string, nth int, cut bool) result {
+	t.Helper()
+	base := f.reference("base")
+	m.ok("pull", base)
+	m.unit("base", base)
+	s.prepare(m, f)
+	before, err := m.references()
+	must(t, err)
+	if cut {
+		d.sync()
+	}
+	args := s.args(f)
+	cmd := m.command(args...)
+	strace(cmd, calls, harm, nth)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	must(t, cmd.Start())
+	late := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
+	cmd.Wait()
+	late.Stop()
+	r := result{args, stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	if cut {
+		d.cut()
+		d.again()
+	}
+	what := fmt.Sprintf("%s, %s at call %d of %s: %v", s.name, harm, nth, calls, r)
+	after, err := m.references()
+	must(t, err)
+	changed := map[string]bool{}
+	for _, reference := range []string{newName, longName, f.reference("plain")} {
+		changed[reference] = true
+	}
+	for reference, digest := range before {
+		if after[reference] != digest && !changed[reference] {
+			t.Fatalf("%sreference %s was %s and is %q", what, reference, digest, after[reference])
+		}
+	}
+	if s.name == "repair" && r.code != 0 {
+		m.ok(args...) // until then what was damaged is
+	}
+	if err := m.inspect(f); err != nil {
+		t.Fatalf("%s%v", what, err)
+	}
+	if r.code == 0 && !s.done(m, f) {
+		t.Fatalf("%sthat was reported, but references are %v", what, after)
+	}
+	// The same once more is fine, and so is the next pull, which leaves nothing of this.
+	if again := m.run(args...); again.code != 0 && !(args[0] == "rmi" && strings.Contains(again.stderr, "not in the store")) {
+		t.Fatalf("%sonce more: %v", what, again)
+	}
+	if !s.done(m, f) {
+		t.Fatalf("%sonce more, and not done", what)
+	}
+	m.ok("pull", base)
+	if left := m.debris(); len(left) > 0 {
+		t.Fatalf("%sthe next pull leaves %v", what, left)
+	}
+	if v := m.run("verify"); v.code != 0 {
+		t.Fatalf("%sthen %v", what, v)
+	}
+	m.run("unpin", base)
+	m.clear()
+	return r
+}
+
+// each plays all scenes with a harm at each step, or in the short form at one of them.
+func each(t *testing.T, calls, harm string, cut bool, check func(t *testing.T, r result)) {
+	f := setup(t)
+	host.Need(t, "strace")
+	d := newDisk(t, 64<<20)
+	m := d.machine(f.registry.Address)
+	rnd := m.random()
+	for _, s := range scenes {
+		t.Run(strings.ReplaceAll(s.name, " ", "-"), func(t *testing.T) {
+			m, d := &machine{t, m.root}, &disk{t, d.file, d.dir}
+			removeAll(t, m.store()) // whatever the one before has left
+			if !host.Long() {
+				nth := 1 + int(math.Pow(40, rnd.Float64())) // most commands have few steps
+				check(t, s.hurt(t, d, m, f, calls, harm, nth, cut))
+				if cut { // right after success, too
+					s.hurt(t, d, m, f, calls, harm, 100_000, cut)
+				}
+				return
+			}
+			hurt, misses := 0, 0
+			for nth := 1; misses < 3 && nth < 400; nth++ {
+				r := s.hurt(t, d, m, f, calls, harm, nth, cut)
+				if r.code == 0 && r.stderr == "" {
+					misses++
+				} else {
+					hurt++
+				}
+				check(t, r)
+			}
+			t.Logf("hurt at %d steps", hurt)
+			if hurt == 0 {
+				t.Error("no step was hurt")
+			}
+		})
+	}
+}
+
+// Killed at each step, and the power cut with it.
+func TestKilledAtEachStep(t *testing.T) {
+	each(t, changingCalls+","+lastingCalls, "signal=KILL", false, func(t *testing.T, r result) {})
+}
+
+func TestPowerCutAtEachStep(t *testing.T) {
+	each(t, changingCalls+","+lastingCalls, "signal=KILL", true, func(t *testing.T, r result) {})
+}
+
+// A disk that is full, for once, at each step: status 1 and a word about space, or success all the same.
+func TestNoSpaceAtEachStep(t *testing.T) {
+	each(t, "mkdirat,linkat,symlinkat,renameat,renameat2,?mknodat", "error=ENOSPC", false, func(t *testing.T, r result) {
+		if r.code != 0 && (r.code != 1 || !strings.Contains(r.stderr, "space")) {
+			t.Errorf("%vwant status 1 and a word about space", r)
+		}
+	})
+}
+
+// A disk that fails when things are to last: nothing is reported as done.
+func TestSyncFails(t *testing.T) {
+	each(t, lastingCalls, "error=EIO", false, func(t *testing.T, r result) {
+		if r.code != 0 && (r.code != 1 || !strings.Contains(r.stderr, "input/output error")) {
+			t.Errorf("%vwant status 1 and the error", r)
+		}
+	})
+}
