@@ -49,11 +49,11 @@ func (p *progress) phase(text string) {
 	p.tell()
 }
 
-// expect says how much will be received.
-func (p *progress) expect(total int64) {
+// expect says how much more will be received.
+func (p *progress) expect(more int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.total = total
+	p.total += more
 }
 
 // received counts bytes as they arrive.

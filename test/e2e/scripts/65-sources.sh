@@ -37,3 +37,19 @@ Exec=/bin/sleep 1000
 END
 systemctl start secure-app
 sound
+
+# And with a credential of the unit's own, which nobody else can read.
+systemctl stop secure-app
+mv /etc/containers/auth.json /root/auth.json
+chmod 600 /root/auth.json
+syscontainer rmi 127.0.0.1:5001/base:1
+container own-credential <<'END'
+[Container]
+Image=127.0.0.1:5001/base:1
+Exec=/bin/sleep 1000
+[Service]
+LoadCredential=syscontainer.auth:/root/auth.json
+END
+fails syscontainer pull 127.0.0.1:5001/base:1
+systemctl start own-credential
+sound
