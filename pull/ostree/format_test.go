@@ -297,3 +297,25 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("[core]\nrepo_version=1\nmode=bare\nmin-free-space-size=500MB\n[remote \"x\"]\nurl=http://h/\n"))
 	f.Fuzz(func(t *testing.T, b []byte) { parseConfig(b) })
 }
+
+// What a prune removes has exactly the name of an object.
+func FuzzObjectName(f *testing.F) {
+	f.Add("61", idD0[2:]+".commit")
+	f.Add("61", idD0[2:]+".commitmeta")
+	f.Add("61", strings.ToUpper(idD0[2:])+".file")
+	f.Add("AB", idD0[2:]+".file")
+	f.Fuzz(func(t *testing.T, prefix, name string) {
+		if _, ok := hexByte(prefix); !ok {
+			return
+		}
+		sum, ext, ok := parseObjectName(prefix, name)
+		k, known := kindOf(ext)
+		if !ok || !known {
+			return
+		}
+		want := strings.TrimSuffix(object{sum, k}.path(), extensions[k]) + ext
+		if prefix+"/"+name != want {
+			t.Errorf("%q in %q is taken for %s", name, prefix, want)
+		}
+	})
+}
