@@ -52,7 +52,15 @@ func (f *fetcher) fetch(ctx context.Context) (store.Image, error) {
 		return store.Image{}, err
 	}
 	f.progress.phase("asking for " + f.reference)
-	source, wanted, err := ask(ctx, f.reference, f.options)
+	options := f.options
+	options.Stored = func(digest string) (manifest, config []byte) {
+		if image, complete := w.Has(digest); complete {
+			manifest, _ = image.Document("manifest.json")
+			config, _ = image.Document("config.json")
+		}
+		return manifest, config
+	}
+	source, wanted, err := ask(ctx, f.reference, options)
 	if err != nil {
 		return store.Image{}, err
 	}

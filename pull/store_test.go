@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"syscontainer/test/host"
 	"syscontainer/test/image"
 )
 
@@ -181,5 +182,36 @@ func TestMinFreeSpace(t *testing.T) {
 	}
 	if images := imagesOf(t, root); len(images) != 0 {
 		t.Errorf("stored nevertheless: %+v", images)
+	}
+}
+
+// A pull with nothing new is one request, also through another name.
+func TestNothingNew(t *testing.T) {
+	host.Need(t, "skopeo", host.Part("docker-registry"))
+	root, layout := newRoot(t)
+	registry, err := image.Serve(host.Part("docker-registry"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registry.Close()
+	front, err := image.NewFront(registry.Address, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.Close()
+	writeFile(t, root+"/etc/containers/registries.conf", "[[registry]]\nlocation = \""+front.Address+"\"\ninsecure = true\n")
+	put(t, layout, "1", []image.Entry{image.File("a", 0o644, "a")})
+	for _, name := range []string{"web:1", "web:2"} {
+		if err := registry.Push("oci:"+layout.Dir+":1", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, root, "pull", front.Address+"/web:1")
+	for _, name := range []string{"/web:1", "/web:2"} {
+		manifests, blobs := front.Asked("/manifests/"), front.Asked("/blobs/")
+		must(t, root, "pull", front.Address+name)
+		if m, b := front.Asked("/manifests/")-manifests, front.Asked("/blobs/")-blobs; m != 1 || b != 0 {
+			t.Errorf("%s: asked for %d manifests and %d blobs", name, m, b)
+		}
 	}
 }
