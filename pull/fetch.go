@@ -209,8 +209,8 @@ func openRepo(root string, w *store.Writer) (*ostree.Repo, error) {
 	return ostree.OpenWith(w.Repo(), ostree.OpenOptions{Create: true, Borrow: []string{filepath.Join("/", root, "ostree/repo")}})
 }
 
-// answer bounds all attempts to get a manifest. render lets a silent fetch
-// live for 30 seconds; a start shall fail with our message, not systemd's.
+// answer bounds all attempts to get a manifest: a start shall fail with our
+// message, not with that of systemd's timeout, which may be short.
 const answer = 25 * time.Second
 
 func ask(ctx context.Context, reference string, options registry.Options) (*registry.Source, *registry.Image, error) {

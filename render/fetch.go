@@ -20,8 +20,9 @@ import (
 )
 
 // stallTime is how long a fetch may be silent before systemd's start timeout
-// ends it, once it has begun to move.
-const stallTime = 30 * time.Second
+// ends it, once it has begun to move. It leaves time for another connection after
+// one that brought nothing for 30 seconds, and for a slow disk to take what came.
+const stallTime = 90 * time.Second
 
 // findImage returns the unit's image, fetched as Pull= says.
 func findImage(o options, c *units.Container) (store.Image, error) {
