@@ -73,7 +73,7 @@ func TestProgress(t *testing.T) {
 	})
 	want := []string{"resolving", "layer 1", "layer 1", "unpacking"}
 	for i := range want {
-		want[i] = "STATUS=" + want[i] + "\nEXTEND_TIMEOUT_USEC=30000000"
+		want[i] = "STATUS=" + want[i] + "\nEXTEND_TIMEOUT_USEC=90000000"
 	}
 	if !slices.Equal(told, want) {
 		t.Errorf("%q, want %q", told, want)
