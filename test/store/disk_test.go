@@ -19,11 +19,14 @@ type disk struct {
 	file, dir string
 }
 
-// newDisk makes one of so many bytes, with more options for mkfs.ext4(8), and mounts it.
+// newDisk makes one of so many bytes, with more options for mkfs.ext4(8), and mounts it. The file is in memory: what the
+// machine's disk is busy with costs these tests nothing.
 func newDisk(t testing.TB, size int64, options ...string) *disk {
 	t.Helper()
 	host.Need(t, "mkfs.ext4", "mount", "umount", "ostree", program())
 	work := t.TempDir()
+	must(t, unix.Mount("tmpfs", work, "tmpfs", 0, "mode=755"))
+	t.Cleanup(func() { unix.Unmount(work, unix.MNT_DETACH) })
 	d := &disk{t: t, file: filepath.Join(work, "disk"), dir: filepath.Join(work, "mnt")}
 	must(t, os.WriteFile(d.file, nil, 0o600))
 	must(t, os.Truncate(d.file, size))
