@@ -143,10 +143,73 @@ func TestNamedWhileRemoved(t *testing.T) {
 	}
 }
 
+// An image that is added while a prune runs has all it needs afterwards, also where the prune has just removed it, or has not
+// seen it.
+func TestAddedWhilePruned(t *testing.T) {
+	f := setup(t)
+	host.Need(t, "strace")
+	m := newDisk(t, 128<<20).machine(f.registry.Address)
+	reference, digest := f.reference("plain"), f.pictures["plain"].digest
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		name         string
+		missing      bool // the image, not its commit
+		pull, prune  func(m *machine, args ...string) result
+		first, later func(both *sync.WaitGroup, do func())
+	}{
+		{"removed and added", false, (*machine).run, func(m *machine, args ...string) result { return m.delayed("openat", m.store("repo"), 400*ms, args...) }, later(100 * ms), later(0)},
+		{"not yet there", true, func(m *machine, args ...string) result { return m.delayed("syncfs", "", 500*ms, args...) },
+			func(m *machine, args ...string) result {
+				return m.delayed("openat", m.store("locks/.image-"+digest), 800*ms, args...)
+			}, later(0), later(250 * ms)},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			m := &machine{t, m.root}
+			m.ok("pull", reference)
+			if c.missing {
+				removeAll(t, m.store("images", digest))
+				removeAll(t, m.link(reference))
+			}
+			var pulled, pruned result
+			var both sync.WaitGroup
+			c.first(&both, func() { pulled = c.pull(m, "pull", reference) })
+			c.later(&both, func() { pruned = c.prune(m, "prune", "--grace=0") })
+			both.Wait()
+			if pulled.code != 0 || pruned.code != 0 {
+				t.Errorf("%v%v", pulled, pruned)
+			}
+			must(t, m.inspect(f))
+			if r := m.run("verify"); r.code != 0 {
+				t.Errorf("%vbeside %v%v", pulled, pruned, r)
+			}
+			if m.leads(reference) != "" {
+				m.inStep(f, "plain")
+			}
+			m.clear()
+		})
+	}
+}
+
+// later does something in the background after a while.
+func later(wait time.Duration) func(all *sync.WaitGroup, do func()) {
+	return func(all *sync.WaitGroup, do func()) {
+		all.Go(func() { time.Sleep(wait); do() })
+	}
+}
+
 // slowly runs a command that waits each time before it opens a file.
 func (m *machine) slowly(path string, args ...string) result {
+	return m.delayed("openat", path, 300*time.Millisecond, args...)
+}
+
+// delayed runs a command that waits before each call of a kind, of a certain path if one is given.
+func (m *machine) delayed(call, path string, wait time.Duration, args ...string) result {
 	cmd := m.command(args...)
-	cmd.Args = append([]string{"strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=openat", "-e", "inject=openat:delay_enter=300000", program()}, cmd.Args[1:]...)
+	words := []string{"strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:delay_enter=%d", call, wait.Microseconds())}
+	if path != "" {
+		words = append(words, "-P", path)
+	}
+	cmd.Args = append(append(words, cmd.Path), cmd.Args[1:]...)
 	cmd.Path, _ = exec.LookPath("strace")
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

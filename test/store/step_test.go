@@ -172,7 +172,7 @@ func each(t *testing.T, calls, harm string, cut bool, check func(t *testing.T, r
 			removeAll(t, m.store()) // whatever the one before has left
 			if !host.Long() {
 				nth := 1 + int(math.Pow(40, rnd.Float64())) // most commands have few steps
-				if cut { // right after success, too
+				if cut {                                    // right after success, too
 					s.hurt(t, d, m, f, calls, harm, 100_000, cut)
 				}
 				check(t, s.hurt(t, d, m, f, calls, harm, nth, cut))
