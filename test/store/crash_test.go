@@ -3,6 +3,8 @@
 package store
 
 import (
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -42,4 +44,40 @@ func TestKilled(t *testing.T) {
 		t.Errorf("killed %d commands only, want %d", n, want)
 	}
 	w.end()
+}
+
+// Asked to end, a command says so, and leaves nothing behind.
+func TestInterrupted(t *testing.T) {
+	f := setup(t)
+	m := newDisk(t, 128<<20).machine(f.registry.Address)
+	p := newProxy(t, f, 5*time.Millisecond)
+	m.trust(p.Address)
+	rnd := m.random()
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		for range counts(1, 10) {
+			cmd := m.command("pull", p.reference("big", "1"))
+			var stdout, stderr strings.Builder
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			before := p.Asked("/blobs/")
+			must(t, cmd.Start())
+			for tries := 0; p.Asked("/blobs/") == before && tries < 10_000; tries++ { // it is about to fetch, and that takes a while
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(time.Duration(rnd.IntN(60)) * time.Millisecond)
+			cmd.Process.Signal(signal)
+			cmd.Wait()
+			r := result{[]string{"pull"}, stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+			switch {
+			case r.code == 0 && m.leads(p.reference("big", "1")) != "": // it was faster
+				m.ok("rmi", p.reference("big", "1"))
+			case r.code != 1 || !strings.Contains(r.stderr, "interrupted") || r.stdout != "":
+				t.Errorf("%v: %vwant status 1 and the word interrupted", signal, r)
+			}
+			if left := m.debris(); len(left) > 0 {
+				t.Errorf("%v leaves %v", signal, left)
+			}
+			must(t, m.inspect(f))
+			m.clear()
+		}
+	}
 }
