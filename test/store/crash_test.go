@@ -52,7 +52,7 @@ func TestInterrupted(t *testing.T) {
 	m := newDisk(t, 128<<20).machine(f.registry.Address)
 	p := newProxy(t, f, 5*time.Millisecond)
 	m.trust(p.Address)
-	rnd := m.random()
+	rnd := random(t)
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		for range counts(1, 10) {
 			cmd := m.command("pull", p.reference("big", "1"))

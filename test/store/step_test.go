@@ -165,7 +165,7 @@ func each(t *testing.T, calls, harm string, cut bool, check func(t *testing.T, r
 	host.Need(t, "strace")
 	d := newDisk(t, 64<<20)
 	m := d.machine(f.registry.Address)
-	rnd := m.random()
+	rnd := random(t)
 	for _, s := range scenes {
 		t.Run(strings.ReplaceAll(s.name, " ", "-"), func(t *testing.T) {
 			m, d := &machine{t, m.root}, &disk{t, d.file, d.dir}

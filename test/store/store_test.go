@@ -9,10 +9,12 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -171,4 +173,16 @@ func (m *machine) unit(name, reference string) {
 func removeAll(t testing.TB, path string) {
 	t.Helper()
 	must(t, os.RemoveAll(path))
+}
+
+// random is a source for one test; SYSCONTAINER_TEST_SEED makes it what it was in another run.
+func random(t testing.TB) *rand.Rand {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("SYSCONTAINER_TEST_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		must(t, err)
+	}
+	t.Logf("SYSCONTAINER_TEST_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
 }

@@ -22,7 +22,7 @@ func TestStorm(t *testing.T) {
 	base := f.reference("base")
 	m.ok("pull", base)
 	m.unit("base", base)
-	rnd := m.random()
+	rnd := random(t)
 	names := []string{"base", "left", "plain", "right"}
 	places := []string{"example.org/a:1", "example.org/b:1", longName}
 	for _, name := range names {

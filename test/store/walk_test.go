@@ -47,9 +47,7 @@ type act struct {
 
 func newWalk(t *testing.T, size int64) *walk {
 	f := setup(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	w := &walk{f: f, d: newDisk(t, size), rnd: rand.New(rand.NewPCG(seed, 0)), known: map[string][]string{}, took: map[string]time.Duration{}}
+	w := &walk{f: f, d: newDisk(t, size), rnd: random(t), known: map[string][]string{}, took: map[string]time.Duration{}}
 	w.move()
 	var err error
 	w.front, err = image.NewFront(f.registry.Address, nil, func(rw http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
