@@ -62,6 +62,7 @@ func TestManyAtOnce(t *testing.T) {
 				t.Errorf("round %d: layer %s was fetched %d times", round, digest, n)
 			}
 		}
+		t.Logf("round %d: the config of one image was fetched %d times by three pulls", round, p.times(f.pictures["big"].config))
 		m.ok("verify")
 		if left := m.debris(); len(left) > 0 {
 			t.Errorf("round %d: left %v", round, left)
