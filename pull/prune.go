@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ type pruner struct {
 	now    time.Time
 
 	freed   int64           // in bytes
-	removed map[string]bool // digests of images, with dryRun of those that would be
+	removed map[string]bool // digests of images that are, or would be
 	locks   []*store.Lock   // of what is being removed from the repository
 }
 
@@ -252,7 +253,8 @@ func (p *pruner) repository(ctx context.Context) error {
 }
 
 // choose returns the refs that stand for nothing any more. It runs while nobody
-// can add any; what is about to be given an image is locked.
+// can add any. An image whose refs are there already may be about to appear:
+// then it is locked.
 func (p *pruner) choose(repo *ostree.Repo, refs map[string]ostree.Checksum) (gone []string, err error) {
 	stays, err := p.survey(repo)
 	if err != nil {
@@ -262,32 +264,44 @@ func (p *pruner) choose(repo *ostree.Repo, refs map[string]ostree.Checksum) (gon
 		if stays(ref) {
 			continue
 		}
-		kind, name, _ := strings.Cut(ref, "/")
-		var lock func(string) (*store.Lock, error)
-		switch kind {
-		case "deploy":
-			lock = p.writer.TryLockImage
-		case "image":
-			lock = p.writer.TryLockReference
-		case "layer":
-			lock = p.writer.TryLockLayer
-		default:
-			continue // somebody else's
-		}
-		if p.dryRun {
-			gone = append(gone, ref)
-			continue
-		}
-		held, err := lock(name)
+		ours, err := p.lock(ref)
 		if err != nil {
 			return nil, err
 		}
-		if held != nil {
-			p.locks = append(p.locks, held)
+		if ours {
 			gone = append(gone, ref)
 		}
 	}
-	return gone, nil
+	// What was finished before we had its lock is seen now.
+	if stays, err = p.survey(repo); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(gone, stays), nil
+}
+
+// lock holds what a ref stands for until the prune ends. False means that
+// somebody else does, or that the ref is none of ours.
+func (p *pruner) lock(ref string) (bool, error) {
+	kind, name, _ := strings.Cut(ref, "/")
+	var try func(string) (*store.Lock, error)
+	switch kind {
+	case "deploy":
+		try = p.writer.TryLockImage
+	case "image":
+		try = p.writer.TryLockReference
+	case "layer":
+		try = p.writer.TryLockLayer
+	default:
+		return false, nil
+	}
+	if p.dryRun {
+		return true, nil
+	}
+	lock, err := try(name)
+	if lock != nil {
+		p.locks = append(p.locks, lock)
+	}
+	return lock != nil, err
 }
 
 // survey tells which refs the images that are left need.
@@ -302,7 +316,7 @@ func (p *pruner) survey(repo *ostree.Repo) (stays func(ref string) bool, err err
 	}
 	needed, blind := map[string]bool{}, len(p.users.unknown) > 0
 	for _, image := range listing.Images {
-		if image.Vendor || p.removed[image.Digest] {
+		if image.Vendor || p.dryRun && p.removed[image.Digest] {
 			continue
 		}
 		needed[deployRef(image.Digest)] = true

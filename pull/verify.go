@@ -192,13 +192,32 @@ func examineLocked(ctx context.Context, repo *ostree.Repo, image *store.Stored, 
 		return commits, nil
 	}
 	for _, reference := range image.References {
-		if named, err := repo.ResolveRef(imageRef(reference)); err != nil {
+		if err := examineReference(repo, image, reference, commit); err != nil {
 			tell(repo.Path(), "%v", err)
-		} else if named != commit {
-			tell(repo.Path(), "ref %s names another commit than %s", imageRef(reference), deployRef(image.Digest))
 		}
 	}
 	return commits, examineCheckout(ctx, repo, commit, c, image, tell)
+}
+
+// examineReference looks at the ref that goes with a reference. A fetch that is
+// under way, or was interrupted, may have given it the commit of another image
+// before the reference itself; that is no damage.
+func examineReference(repo *ostree.Repo, image *store.Stored, reference string, commit ostree.Checksum) error {
+	ref := imageRef(reference)
+	named, err := repo.ResolveRef(ref)
+	if err == nil && named != commit {
+		err = fmt.Errorf("ref %s names another commit than %s", ref, deployRef(image.Digest))
+		if c, other := repo.ReadCommit(named); other == nil {
+			of, _ := c.Metadata.Text(manifestKey)
+			if deployed, other := repo.ResolveRef(deployRef(strings.TrimPrefix(of, "sha256:"))); other == nil && deployed == named {
+				err = nil
+			}
+		}
+	}
+	if err != nil && !image.Leads(reference) {
+		return nil // removed, or another's meanwhile
+	}
+	return err
 }
 
 func examineCheckout(ctx context.Context, repo *ostree.Repo, commit ostree.Checksum, c *ostree.Commit, image *store.Stored, tell teller) error {

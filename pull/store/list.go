@@ -99,6 +99,13 @@ func leads(path string) bool {
 	return err == nil
 }
 
+// Leads tells whether a reference leads to this image now.
+func (s *Stored) Leads(reference string) bool {
+	references := filepath.Join(filepath.Dir(filepath.Dir(s.Dir)), "references")
+	digest, err := readImageLink(filepath.Join(references, Escape(reference)))
+	return err == nil && digest == s.Digest
+}
+
 // IsBroken tells whether a path in references/ still leads to no image.
 func IsBroken(path string) bool { return !leads(path) }
 

@@ -32,7 +32,7 @@ func (w *Writer) setReference(reference string, image Image) error {
 		return err
 	}
 	if Unescape(name) != reference { // cut
-		if err := os.WriteFile(temporary, []byte(reference), 0o644); err != nil {
+		if err := writeDurably(temporary, reference); err != nil {
 			return err
 		}
 		if err := os.Rename(temporary, filepath.Join(dir, named+name)); err != nil {
@@ -46,6 +46,15 @@ func (w *Writer) setReference(reference string, image Image) error {
 		return err
 	}
 	return syncDir(dir)
+}
+
+func writeDurably(path, content string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // RemoveReference forgets a reference, durably; none is no error. The caller

@@ -156,7 +156,7 @@ func TestPruneWithBrokenUnits(t *testing.T) {
 		"bad image":      func() { m.unit("web", "Not A Reference") },
 		"dangling":       func() { m.symlink("/nowhere", unitDir+"/web.syscontainer") },
 		"a directory":    func() { must(t, os.MkdirAll(m.path(unitDir, "web.syscontainer"), 0o755)) },
-		"broken drop-in": func() { m.unit("web", f.reference("base")); m.write(unitDir+"/web.syscontainer.d/x.conf", "Image\n") },
+		"broken drop-in": func() { m.unit("web", f.reference("base")); m.write(unitDir+"/web.syscontainer.d/x.conf", "[Container\n") },
 		"dangling dropin": func() {
 			m.unit("web", f.reference("base"))
 			m.symlink("/nowhere", unitDir+"/web.syscontainer.d/x.conf")
