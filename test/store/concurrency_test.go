@@ -203,10 +203,12 @@ func (m *machine) slowly(path string, args ...string) result {
 	return m.delayed("openat", path, 300*time.Millisecond, args...)
 }
 
-// delayed runs a command that waits before each call of a kind, of a certain path if one is given.
+// delayed runs a command that waits before each call of a kind, such as "openat", or only some of them, "openat:when=1..3"; of
+// a certain path if one is given.
 func (m *machine) delayed(call, path string, wait time.Duration, args ...string) result {
 	cmd := m.command(args...)
-	words := []string{"strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:delay_enter=%d", call, wait.Microseconds())}
+	name, _, _ := strings.Cut(call, ":")
+	words := []string{"strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + name, "-e", fmt.Sprintf("inject=%s:delay_enter=%d", call, wait.Microseconds())}
 	if path != "" {
 		words = append(words, "-P", path)
 	}

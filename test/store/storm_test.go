@@ -9,15 +9,30 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"syscontainer/test/host"
 )
 
 // refused are the words of commands that came too late, or too early, for what others did meanwhile.
 var refused = []string{"is not in the store", "no image has a digest", "has just been removed", "has just been given another image", "still needed"}
 
+// hesitate runs a command; in the long form some commands wait where they change or look at something, so that others come
+// between.
+func (m *machine) hesitate(rnd *rand.Rand, args ...string) result {
+	calls := []string{"renameat", "renameat2", "flock", "fcntl", "syncfs", "fsync", "symlinkat", "unlinkat", "linkat", "mkdirat", "getdents64", "readlinkat"}
+	call, wait := calls[rnd.IntN(len(calls))], time.Duration(1+rnd.IntN(40))*time.Millisecond
+	if !host.Long() || rnd.IntN(3) > 0 {
+		return m.run(args...)
+	}
+	return m.delayed(call+":when=1..6", "", wait, args...)
+}
+
 // All verbs at once, on the same few images and names: no command fails but for what another one did, and nothing is ever
 // seen half done.
 func TestStorm(t *testing.T) {
 	f := setup(t)
+	host.Need(t, "strace")
 	m := newDisk(t, 256<<20).machine(f.registry.Address)
 	base := f.reference("base")
 	m.ok("pull", base)
@@ -38,7 +53,7 @@ func TestStorm(t *testing.T) {
 			{"prune", "--grace=0"}, {"verify"}, {"verify", place}, {"images"}, {"images", "--json"}, {"pin", digest}, {"unpin", digest},
 		}[rnd.IntN(15)]
 	}
-	for round := range counts(1, 12) {
+	for round := range counts(1, 6) {
 		var all sync.WaitGroup
 		var mu sync.Mutex
 		said := map[string]int{}
@@ -51,7 +66,7 @@ func TestStorm(t *testing.T) {
 					if slices.Contains(args, base) && (args[0] == "tag" && args[2] == base || args[0] == "rmi") {
 						continue // the unit's image shall stay what it is
 					}
-					r := m.run(args...)
+					r := m.hesitate(rnd, args...)
 					mu.Lock()
 					said[fmt.Sprint(args[0], " ", r.code)]++
 					mu.Unlock()
