@@ -158,7 +158,7 @@ func TestAddedWhilePruned(t *testing.T) {
 		pull, prune  func(m *machine, args ...string) result
 		first, later func(both *sync.WaitGroup, do func())
 	}{
-		{"removed and added", false, (*machine).run, func(m *machine, args ...string) result { return m.delayed("openat", m.store("repo"), 400*ms, args...) }, later(100 * ms), later(0)},
+		{"removed and added", false, (*machine).run, func(m *machine, args ...string) result { return m.delayed("openat:when=1", m.store("repo"), 400*ms, args...) }, later(100 * ms), later(0)},
 		{"not yet there", true, func(m *machine, args ...string) result { return m.delayed("syncfs", "", 500*ms, args...) },
 			func(m *machine, args ...string) result {
 				return m.delayed("openat", m.store("locks/.image-"+digest), 800*ms, args...)
@@ -200,7 +200,7 @@ func later(wait time.Duration) func(all *sync.WaitGroup, do func()) {
 
 // slowly runs a command that waits each time before it opens a file.
 func (m *machine) slowly(path string, args ...string) result {
-	return m.delayed("openat", path, 300*time.Millisecond, args...)
+	return m.delayed("openat:when=1..2", path, 300*time.Millisecond, args...)
 }
 
 // delayed runs a command that waits before each call of a kind, such as "openat", or only some of them, "openat:when=1..3"; of

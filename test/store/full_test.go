@@ -185,7 +185,7 @@ func TestDiskFullInCheckout(t *testing.T) {
 		removeAll(t, x.link(x.f.reference(newPicture)))
 	}
 	const most = 64 // more than its directories and documents
-	x.fill("blocks", steps(most, counts(6, 64)), func(left int64) (blocks, inodes int64) { return left, -1 })
+	x.fill("blocks", steps(most, counts(3, 64)), func(left int64) (blocks, inodes int64) { return left, -1 })
 }
 
 func (x *fullDisk) fill(unit string, amounts []int64, split func(int64) (blocks, inodes int64)) {
