@@ -158,7 +158,9 @@ func TestAddedWhilePruned(t *testing.T) {
 		pull, prune  func(m *machine, args ...string) result
 		first, later func(both *sync.WaitGroup, do func())
 	}{
-		{"removed and added", false, (*machine).run, func(m *machine, args ...string) result { return m.delayed("openat:when=1", m.store("repo"), 400*ms, args...) }, later(100 * ms), later(0)},
+		{"removed and added", false, (*machine).run, func(m *machine, args ...string) result {
+			return m.delayed("openat:when=1", m.store("repo"), 400*ms, args...)
+		}, later(100 * ms), later(0)},
 		{"not yet there", true, func(m *machine, args ...string) result { return m.delayed("syncfs", "", 500*ms, args...) },
 			func(m *machine, args ...string) result {
 				return m.delayed("openat", m.store("locks/.image-"+digest), 800*ms, args...)

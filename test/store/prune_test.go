@@ -151,12 +151,15 @@ func (m *machine) dry(stays, goes []string, options ...string) string {
 func TestPruneWithBrokenUnits(t *testing.T) {
 	m, f, _ := pullAll(t, "base", "plain")
 	for name, do := range map[string]func(){
-		"no section":     func() { m.write(unitDir+"/web.syscontainer", "Image=x\n") },
-		"binary":         func() { m.write(unitDir+"/web.syscontainer", "\x00\xff\x00") },
-		"bad image":      func() { m.unit("web", "Not A Reference") },
-		"dangling":       func() { m.symlink("/nowhere", unitDir+"/web.syscontainer") },
-		"a directory":    func() { must(t, os.MkdirAll(m.path(unitDir, "web.syscontainer"), 0o755)) },
-		"broken drop-in": func() { m.unit("web", f.reference("base")); m.write(unitDir+"/web.syscontainer.d/x.conf", "[Container\n") },
+		"no section":  func() { m.write(unitDir+"/web.syscontainer", "Image=x\n") },
+		"binary":      func() { m.write(unitDir+"/web.syscontainer", "\x00\xff\x00") },
+		"bad image":   func() { m.unit("web", "Not A Reference") },
+		"dangling":    func() { m.symlink("/nowhere", unitDir+"/web.syscontainer") },
+		"a directory": func() { must(t, os.MkdirAll(m.path(unitDir, "web.syscontainer"), 0o755)) },
+		"broken drop-in": func() {
+			m.unit("web", f.reference("base"))
+			m.write(unitDir+"/web.syscontainer.d/x.conf", "[Container\n")
+		},
 		"dangling dropin": func() {
 			m.unit("web", f.reference("base"))
 			m.symlink("/nowhere", unitDir+"/web.syscontainer.d/x.conf")

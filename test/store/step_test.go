@@ -189,7 +189,7 @@ func each(t *testing.T, calls, harm string, cut bool, check func(t *testing.T, r
 				check(t, r)
 			}
 			t.Logf("hurt at %d steps", hurt)
-			if hurt == 0 {
+			if hurt == 0 && s.name != "pull again" { // which may have nothing to write
 				t.Error("no step was hurt")
 			}
 		})
