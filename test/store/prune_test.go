@@ -427,3 +427,57 @@ func TestPruneDebris(t *testing.T) {
 		t.Error("a prune has made a store")
 	}
 }
+
+// In a repository of which something cannot be read, nobody can tell what is needed: nothing of it is removed, and the
+// reason is told.
+func TestPruneRefusesDamage(t *testing.T) {
+	m, f, _ := pullAll(t, "base")
+	m.unit("base", f.reference("base"))
+	trees := m.objects(".dirtree")
+	heads := m.store("repo/refs/heads")
+	deploy := heads + "/deploy/" + f.pictures["base"].digest
+	commit, err := os.ReadFile(deploy)
+	must(t, err)
+	object := func(kind string) string { return objectPath(m, strings.TrimSpace(string(commit)), kind) }
+	for _, c := range []struct {
+		name string
+		do   func() error
+		undo func() error
+		word string
+	}{
+		{"garbage in a ref", func() error { return os.WriteFile(deploy, []byte("garbage\n"), 0o644) }, nil, "deploy/"},
+		{"an empty ref", func() error { return os.WriteFile(deploy, nil, 0o644) }, nil, "deploy/"},
+		{"a ref to nothing", func() error { return os.WriteFile(deploy, []byte(strings.Repeat("0", 64)+"\n"), 0o644) }, nil, "00000000"},
+		{"a ref nobody needs", func() error { return os.WriteFile(heads+"/somebody", []byte("x"), 0o644) },
+			func() error { return os.Remove(heads + "/somebody") }, "somebody"},
+		{"a link to nowhere", func() error { return os.Symlink("nowhere", heads+"/link") }, func() error { return os.Remove(heads + "/link") }, "link"},
+		{"a damaged commit", func() error { return os.Truncate(object("commit"), 9) }, nil, ".commit"},
+		{"no commit", func() error { return os.Remove(object("commit")) }, nil, "commit"},
+		{"a damaged tree", func() error { return os.Truncate(trees[0], 1) }, nil, ".dirtree"},
+		{"no tree", func() error { return os.Remove(trees[len(trees)-1]) }, nil, "dirtree"},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			m := &machine{t, m.root}
+			m.ok("pull", f.reference("plain"))
+			must(t, c.do())
+			before := m.objects(".file", ".dirtree", ".dirmeta", ".commit")
+			m.fails(1, []string{c.word}, "prune", "--grace=0")
+			if after := m.objects(".file", ".dirtree", ".dirmeta", ".commit"); !slices.Equal(before, after) {
+				t.Errorf("%d objects were there, %d are left", len(before), len(after))
+			}
+			must(t, m.inspectImage(f, f.pictures["base"].digest))
+			if c.undo != nil {
+				must(t, c.undo())
+			}
+			m.ok("pull", "--repair", f.reference("base"))
+			must(t, m.inspect(f))
+			m.ok("verify")
+			m.ok("prune", "--grace=0")
+			m.inStep(f, "base")
+		})
+	}
+}
+
+func objectPath(m *machine, checksum, kind string) string {
+	return m.store("repo/objects", checksum[:2], checksum[2:]+"."+kind)
+}

@@ -140,6 +140,9 @@ func (s scene) hurt(t *testing.T, d *disk, m *machine, f *fixture, calls, harm s
 	if r.code == 0 && !s.done(m, f) {
 		t.Fatalf("%sthat was reported, but references are %v", what, after)
 	}
+	if v := m.run("verify"); v.code != 0 { // unfinished is not damaged
+		t.Fatalf("%s%v", what, v)
+	}
 	// The same once more is fine, and so is the next pull, which leaves nothing of this.
 	if again := m.run(args...); again.code != 0 && !(args[0] == "rmi" && strings.Contains(again.stderr, "not in the store")) {
 		t.Fatalf("%sonce more: %v", what, again)
@@ -150,9 +153,6 @@ func (s scene) hurt(t *testing.T, d *disk, m *machine, f *fixture, calls, harm s
 	m.ok("pull", base)
 	if left := m.debris(); len(left) > 0 {
 		t.Fatalf("%sthe next pull leaves %v", what, left)
-	}
-	if v := m.run("verify"); v.code != 0 {
-		t.Fatalf("%sthen %v", what, v)
 	}
 	m.run("unpin", base)
 	m.clear()
