@@ -5,6 +5,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -220,6 +221,41 @@ func (m *machine) delayed(call, path string, wait time.Duration, args ...string)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Run()
 	return result{args, stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// Who starts a container takes no lock: while a reference moves and an image is made anew, both are there each time.
+func TestReadWithoutLock(t *testing.T) {
+	m, f, _ := pullAll(t, "base", "plain")
+	reference := f.reference("base")
+	m.unit("base", reference)
+	link, image := m.link(reference), m.store("images", f.pictures["base"].digest)
+	var over atomic.Bool
+	var reader sync.WaitGroup
+	var seen, missed int
+	reader.Go(func() {
+		for !over.Load() {
+			for _, path := range []string{link + "/config.json", link + "/rootfs/.", image + "/rootfs/bin/busybox"} {
+				seen++
+				if _, err := os.Stat(path); err != nil {
+					missed++
+				}
+			}
+		}
+	})
+	for i := range counts(6, 60) {
+		m.ok("tag", f.pictures[[]string{"plain", "base"}[i%2]].digest, reference)
+		if i%2 == 1 {
+			must(t, os.Remove(image+"/rootfs/etc/passwd"))
+			m.ok("pull", "--repair", reference)
+			m.ok("prune")
+		}
+	}
+	over.Store(true)
+	reader.Wait()
+	if missed > 0 || seen == 0 {
+		t.Errorf("%d of %d looks found nothing", missed, seen)
+	}
+	must(t, m.inspect(f))
 }
 
 // clear removes all units and with them all images.
