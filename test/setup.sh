@@ -60,6 +60,8 @@ needs() {
 	strace strace test
 	mkfs.ext4 e2fsprogs test
 	cpio cpio test
+	zstd zstd test
+	gpg gpg test
 	/usr/include/asm-generic/unistd.h linux-libc-dev test
 	qemu-system-x86_64 qemu-system-x86 test
 	gcc gcc test
