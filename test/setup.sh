@@ -62,6 +62,7 @@ needs() {
 	cpio cpio test
 	zstd zstd test
 	gpg gpg test
+	gpg-agent gpg-agent test
 	/usr/include/asm-generic/unistd.h linux-libc-dev test
 	qemu-system-x86_64 qemu-system-x86 test
 	gcc gcc test
