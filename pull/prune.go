@@ -197,7 +197,7 @@ func (p *pruner) reason(image *store.Stored) string {
 	if len(p.users.unknown) > 0 {
 		return "the image of some unit is unknown"
 	}
-	if used := p.now.Sub(image.Used); used < p.grace {
+	if used := p.now.Sub(image.Used); used < p.grace && p.grace > 0 {
 		return "used " + age(image.Used, p.now) + ", within the grace period"
 	}
 	return ""
@@ -249,6 +249,9 @@ func (p *pruner) repository(ctx context.Context) error {
 		return p.choose(repo, refs)
 	}})
 	p.freed += pruned.Bytes
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ostree.ErrBusy) {
+		err = fmt.Errorf("%w\nhint: see syscontainer verify, no object goes while the repository is damaged", err)
+	}
 	return err
 }
 

@@ -79,6 +79,9 @@ func runVerify(ctx context.Context, root string, args []string) error {
 		for _, path := range listing.Broken {
 			found(problem{Path: path, Problem: "leads to no image"})
 		}
+		if err := verifyRefs(root); err != nil {
+			found(problem{Path: store.RepoOf(root, false), Problem: err.Error()})
+		}
 	}
 	if err := verify(ctx, root, images, found); err != nil {
 		return err
@@ -92,6 +95,21 @@ func runVerify(ctx context.Context, root string, args []string) error {
 		return fmt.Errorf("verify: %d problems found\nhint: syscontainer pull --repair IMAGE mends an image", len(problems))
 	}
 	return nil
+}
+
+// verifyRefs looks for refs that cannot be read, also of images that are gone:
+// nothing can be pruned while there is one.
+func verifyRefs(root string) error {
+	repo, err := ostree.Open(store.RepoOf(root, false))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer repo.Close()
+	_, err = repo.Refs("")
+	return err
 }
 
 // verify examines images of any store below root.

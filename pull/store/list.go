@@ -90,13 +90,27 @@ func (l *Listing) add(dir string, vendor bool, taken map[string]bool) error {
 }
 
 // leads tells whether a reference is gone or leads to an image that is there.
+// It looks until nothing changes meanwhile: a reference goes before its image, and
+// may come back with another or the same one.
 func leads(path string) bool {
-	digest, err := readImageLink(path)
-	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
+	images := filepath.Join(filepath.Dir(filepath.Dir(path)), "images")
+	last, misses := "", 0
+	for misses < 3 {
+		digest, err := readImageLink(path)
+		if err != nil {
+			return errors.Is(err, fs.ErrNotExist)
+		}
+		if _, err := os.Lstat(filepath.Join(images, digest)); err == nil {
+			return true
+		}
+		if digest != last {
+			last, misses = digest, 0
+		}
+		if misses++; misses < 3 {
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
-	_, err = os.Lstat(filepath.Join(filepath.Dir(filepath.Dir(path)), "images", digest))
-	return err == nil
+	return false
 }
 
 // Leads tells whether a reference leads to this image now.
