@@ -16,7 +16,7 @@ import (
 )
 
 // onHost boots a host with the images, this program and the files of a registry, and runs one of its parts there.
-func onHost(ctx context.Context, part string, runs int, storage string, disks []host.Disk, files map[string]string) error {
+func onHost(ctx context.Context, part string, runs int, storage string, files map[string]string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -38,7 +38,6 @@ until (exec 3<>/dev/tcp/127.0.0.1/5000) 2>/dev/null; do sleep 0.05; done
 `, filepath.Base(self), part, runs),
 		Binds:   map[string]string{"/srv/registry": storage, "/opt/bench": filepath.Dir(self)},
 		Files:   all,
-		Disks:   disks,
 		Timeout: 20 * time.Minute,
 	})
 	fmt.Print(res.Stdout)
@@ -73,13 +72,10 @@ func benchStart(ctx context.Context, runs int) error {
 		files["/etc/containers/systemd/crun.syscontainer"] = fmt.Sprintf(container, "crun")
 	}
 	fmt.Println("start and stop of a service, image present")
-	return onHost(ctx, "start", runs, storage, nil, files)
+	return onHost(ctx, "start", runs, storage, files)
 }
 
-func insideHost(ctx context.Context, part string, runs int) error {
-	if part == "pull" {
-		return insidePull(ctx, runs)
-	}
+func insideHost(ctx context.Context, runs int) error {
 	call := func(name string, args ...string) func() error {
 		return func() error {
 			if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
