@@ -156,8 +156,15 @@ func (l *Listing) ByDigest(digits string) (*Stored, error) {
 	}
 	var found []*Stored
 	for _, s := range l.Images {
-		if strings.HasPrefix(s.Digest, digits) && !slices.ContainsFunc(found, func(f *Stored) bool { return f.Digest == s.Digest && !f.Vendor }) {
+		if !strings.HasPrefix(s.Digest, digits) {
+			continue
+		}
+		same := slices.IndexFunc(found, func(f *Stored) bool { return f.Digest == s.Digest })
+		switch {
+		case same < 0:
 			found = append(found, s)
+		case found[same].Vendor:
+			found[same] = s
 		}
 	}
 	switch len(found) {

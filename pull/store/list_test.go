@@ -105,6 +105,23 @@ func TestList(t *testing.T) {
 	}
 }
 
+// The same image may be in both stores; what is done is done to that of /var,
+// whatever the order of the list.
+func TestByDigestPrefersVar(t *testing.T) {
+	w := writer(t)
+	add(t, w, digest, "example.org/a:1")
+	must(t, os.MkdirAll(filepath.Join(w.root, filepath.Dir(VendorDir)), 0o755))
+	must(t, os.Rename(w.dir, filepath.Join(w.root, VendorDir)))
+	again, err := OpenWriter(w.root)
+	must(t, err)
+	for _, references := range [][]string{nil, {"example.org/b:1"}, {"example.org/0:1"}} {
+		image := add(t, again, digest, references...)
+		if s, err := list(t, again).ByDigest(digest); err != nil || s.Vendor || s.Dir != image.Dir {
+			t.Errorf("named %q: %+v, %v", references, s, err)
+		}
+	}
+}
+
 // What a container may write keeps no image; what keeps its generations does.
 func TestGenerations(t *testing.T) {
 	w := writer(t)

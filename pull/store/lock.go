@@ -11,8 +11,8 @@ import (
 )
 
 // Locks are taken in this order: a reference, an image, layers. Who waits for a
-// layer has stored all those it holds, so nobody waits for it. Names that start with a dot are none that
-// Escape returns.
+// layer has stored all those it holds, so nobody waits for it. Names that start
+// with a dot are none that Escape returns.
 const (
 	stagingLock = ".staging" // keeps Sweep from a directory that is not locked yet
 	imageLock   = ".image-"
