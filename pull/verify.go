@@ -70,6 +70,7 @@ func runVerify(ctx context.Context, root string, args []string) error {
 	}
 	problems := []problem{}
 	found := func(p problem) {
+		p.References = append([]string{}, p.References...) // [] in JSON, not null
 		problems = append(problems, p)
 		if !*asJSON {
 			fmt.Println(p)
