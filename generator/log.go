@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unicode/utf8"
 
+	"syscontainer/generator/convert"
 	"syscontainer/units"
 )
 
@@ -50,12 +50,25 @@ func (l *logger) warnings(problems ...*units.Problem) {
 	}
 }
 
+// plan tells what is wrong with each unit, and what comes of it.
+func (l *logger) plan(p *convert.Plan) {
+	l.errors(p.Problems...)
+	for i := range p.Services {
+		s := &p.Services[i]
+		l.errors(s.Errors...)
+		if s.Stub {
+			l.errors(&units.Problem{File: s.Unit.Path, Msg: s.Name + " will fail at its start and say so"})
+		}
+		l.warnings(s.Warnings...)
+	}
+}
+
 // longestRecord is what the kernel takes in one write; it refuses more.
 const longestRecord = 960
 
 func (l *logger) say(priority int, text string) {
 	for line := range strings.SplitSeq(text, "\n") {
-		line = l.prefix + printable(line)
+		line = l.prefix + units.Printable(line)
 		if l.kernel < 0 {
 			os.Stderr.WriteString(line + "\n")
 			continue
@@ -66,14 +79,4 @@ func (l *logger) say(priority int, text string) {
 		}
 		syscall.Write(l.kernel, []byte(line+"\n"))
 	}
-}
-
-// printable replaces what could end a line, move a cursor or not be text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
-			return '?'
-		}
-		return r
-	}, s)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"syscontainer/generator/convert"
 	"syscontainer/units"
 )
 
@@ -68,11 +69,12 @@ func run(args []string) int {
 
 	log := openLog(o.dryRun)
 	set := units.Load(o.root, units.SearchPath())
-	plan := convert(o.root, set, log)
+	plan := convert.Convert(set, convert.Options{Root: o.root, Render: renderPath})
+	log.plan(plan)
 	if o.dryRun {
-		os.Stdout.WriteString(plan.String())
+		os.Stdout.WriteString(show(plan))
 	} else {
-		plan.write(o.dirs[0], log)
+		write(plan, o.dirs[0], log)
 	}
 	if log.failed {
 		return exitErrors

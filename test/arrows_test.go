@@ -15,15 +15,16 @@ import (
 
 // arrows are the rooms and the rooms they may know. A room is a folder with all below it, the longest name first.
 var arrows = map[string][]string{
-	"units":         {},
-	"generator":     {"units"},
-	"render":        {"units", "pull/store"},
-	"pull":          {"units", "pull/store", "pull/registry", "pull/layer", "pull/ostree"},
-	"pull/registry": {},
-	"pull/layer":    {},
-	"pull/ostree":   {},
-	"pull/store":    {},
-	"test":          nil, // support for tests, imported by tests only: checked from the other end
+	"units":             {},
+	"generator":         {"units", "generator/convert"},
+	"generator/convert": {"units"},
+	"render":            {"units", "pull/store"},
+	"pull":              {"units", "generator/convert", "pull/store", "pull/registry", "pull/layer", "pull/ostree"},
+	"pull/registry":     {},
+	"pull/layer":        {},
+	"pull/ostree":       {},
+	"pull/store":        {},
+	"test":              nil, // support for tests, imported by tests only: checked from the other end
 }
 
 // modules that may be linked into the programs of boot and start: each init() there costs every boot.

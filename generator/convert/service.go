@@ -1,4 +1,4 @@
-package main
+package convert
 
 import (
 	"slices"
@@ -14,7 +14,7 @@ const store = "/var/lib/syscontainer"
 // service writes NAME.service. What a person put into [Container] stands in the
 // section [X-Container], which systemd ignores and render reads; no word of it comes
 // onto an Exec line, but for the checked name of the runtime.
-func service(u *units.Unit, c *units.Container, tmpfiles string) (text *unitText, errs, warnings units.Problems) {
+func (conv *converter) service(u *units.Unit, c *units.Container) (text *unitText, errs, warnings units.Problems) {
 	t := newText(2048)
 
 	t.section("Unit")
@@ -24,17 +24,7 @@ func service(u *units.Unit, c *units.Container, tmpfiles string) (text *unitText
 		}
 	}
 	sourcePath(t, u)
-	if tmpfiles != "" {
-		t.set("Requires", tmpfiles)
-		t.set("After", tmpfiles)
-	}
-	needed := []string{store}
-	for _, v := range c.Volumes {
-		if s, err := u.Name.Rewrite(v.Written, units.AllSpecifiers, pathWord, pathWord); err == nil && !slices.Contains(needed, s) {
-			needed = append(needed, s)
-		}
-	}
-	t.set("RequiresMountsFor", strings.Join(needed, " "))
+	t.set("RequiresMountsFor", strings.Join(mountsNeeded(u, c), " "))
 
 	t.section(units.GeneratedSection)
 	for _, line := range u.Section("Container") {
@@ -65,12 +55,30 @@ func service(u *units.Unit, c *units.Container, tmpfiles string) (text *unitText
 	if c.Notify {
 		notify = " --notify"
 	}
-	t.set("ExecStartPre", renderPath+" --unit=%y %N")
+	t.set("ExecStartPre", conv.Render+" --unit=%y %N")
 	passList(t, lines, "ExecStartPre")
-	t.set("ExecStart", renderPath+" --start"+runtime+notify+" %N")
+	t.set("ExecStart", conv.Render+" --start"+runtime+notify+" %N")
 	passList(t, lines, "ExecStopPost")
-	t.set("ExecStopPost", "-"+renderPath+" --clean"+runtime+" %N")
+	t.set("ExecStopPost", "-"+conv.Render+" --clean"+runtime+" %N")
 	return t, errs, warnings
+}
+
+// mountsNeeded are the store and all paths of the host that the container sees or that
+// are made for it, as words with specifiers.
+func mountsNeeded(u *units.Unit, c *units.Container) []string {
+	needed := []string{store}
+	add := func(written string) {
+		if s, err := u.Name.Rewrite(written, units.AllSpecifiers, pathWord, pathWord); err == nil && s != "" && !slices.Contains(needed, s) {
+			needed = append(needed, s)
+		}
+	}
+	for _, v := range c.Volumes {
+		add(v.Written)
+	}
+	for _, line := range c.Tmpfiles {
+		add(units.TmpfilesPath(line))
+	}
+	return needed
 }
 
 // ours are keys of [Service] that are not passed on where they stand.
@@ -128,7 +136,7 @@ var dependencies = []string{"After", "Before", "Wants", "Requires", "Requisite",
 // Quadlet stands for its service.
 func pass(t *unitText, line *units.Line, warnings *units.Problems) {
 	if !cleanKey(line.Key) {
-		*warnings = append(*warnings, &units.Problem{File: line.File, Line: line.Line, Msg: "unknown key \"" + printable(line.Key) + "=\", ignoring"})
+		*warnings = append(*warnings, &units.Problem{File: line.File, Line: line.Line, Msg: "unknown key \"" + units.Printable(line.Key) + "=\", ignoring"})
 		return
 	}
 	value := line.Value
@@ -170,7 +178,7 @@ func cleanKey(key string) bool {
 // file can hold is left out, and one that is not there, for which a reload would
 // always be due.
 func sourcePath(t *unitText, u *units.Unit) {
-	if printable(u.Path) == u.Path && !u.Dangling {
+	if units.Printable(u.Path) == u.Path && !u.Dangling {
 		t.set("SourcePath", percent(u.Path))
 	}
 }

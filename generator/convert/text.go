@@ -1,4 +1,4 @@
-package main
+package convert
 
 import "strings"
 
@@ -59,18 +59,3 @@ func pathWord(s string) string {
 }
 
 var pathEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`, " ", `\ `, "\t", "\\\t")
-
-// inputText writes a line for StandardInputText=, where systemd replaces C escapes
-// and specifiers.
-func inputText(s string) string {
-	return percent(strings.ReplaceAll(s, `\`, `\\`))
-}
-
-// tmpfilesPath writes text, or a part of it, for the path of a tmpfiles.d(5) line in
-// StandardInputText=; quotes stand around the whole. systemd-tmpfiles takes C escapes
-// in newer versions only: what is escaped here means the same in all.
-func tmpfilesPath(s string) string {
-	return inputText(tmpfilesEscapes.Replace(s))
-}
-
-var tmpfilesEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%")

@@ -1,7 +1,6 @@
-package main
+package convert
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -14,6 +13,9 @@ import (
 
 	"syscontainer/units"
 )
+
+// renderPath is where Exec lines find the program in tests.
+const renderPath = "/usr/libexec/syscontainer/render"
 
 var update = flag.Bool("update", false, "write the golden files")
 
@@ -36,31 +38,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// said runs f and returns what it wrote to stderr.
-func said(t testing.TB, f func()) string {
-	t.Helper()
-	r, w, err := os.Pipe()
-	must(t, err)
-	real := os.Stderr
-	os.Stderr = w
-	defer func() { os.Stderr = real }()
-	done := make(chan string)
-	go func() {
-		var b bytes.Buffer
-		b.ReadFrom(r)
-		done <- b.String()
-	}()
-	f()
-	w.Close()
-	return <-done
-}
-
 // generate converts a root with the given .syscontainer files, by path or by bare
-// name for /etc/containers/systemd, and returns what is below the output directory,
-// each file with its text, each link with "-> " and its target.
-func generate(t testing.TB, files map[string]string) (out map[string]string, stderr string, failed bool) {
+// name for /etc/containers/systemd, and returns what is to be written: each file with
+// its text, each link with "-> " and its target; and what is said.
+func generate(t testing.TB, files map[string]string) (out map[string]string, said string, failed bool) {
 	t.Helper()
-	root, dir := t.TempDir(), t.TempDir()
+	root := t.TempDir()
 	for name, text := range files {
 		if !strings.HasPrefix(name, "/") {
 			name = "/etc/containers/systemd/" + name
@@ -68,12 +51,21 @@ func generate(t testing.TB, files map[string]string) (out map[string]string, std
 		must(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
 		must(t, os.WriteFile(root+name, []byte(text), 0o644))
 	}
-	stderr = said(t, func() {
-		log := openLog(true)
-		convert(root, units.Load(root, units.Directories()), log).write(dir, log)
-		failed = log.failed
-	})
-	return listing(t, dir), stderr, failed
+	p := Convert(units.Load(root, units.Directories()), Options{Root: root, Render: renderPath})
+	out = make(map[string]string)
+	for _, l := range p.Links {
+		out[l.Name] = "-> " + l.Target
+	}
+	said = p.Problems.Error()
+	for _, s := range p.Services {
+		if s.Text != "" {
+			out[s.Name] = s.Text
+		}
+		for _, problem := range slices.Concat(s.Errors, s.Warnings) {
+			said += problem.Error() + "\n"
+		}
+	}
+	return out, said, p.Failed()
 }
 
 func listing(t testing.TB, dir string) map[string]string {
@@ -203,7 +195,6 @@ func TestCollisions(t *testing.T) {
 		"m.syscontainer": c, "/run/systemd/system/m.service": "", // systemctl mask --runtime
 		"q.syscontainer": c, "q.container": c,
 		"r.syscontainer": c + "[Install]\nAlias=s.service vendor.service\n", "s.syscontainer": c, "/usr/lib/systemd/system/vendor.service": "[Service]\n",
-		"t.syscontainer": c + "Volume=/var/lib/t:/t\n", "t-tmpfiles.syscontainer": c,
 		"u.syscontainer": c + "[Install]\nAlias=same.service\n", "v.syscontainer": c + "[Install]\nAlias=same.service\n",
 	})
 	var names []string
@@ -211,7 +202,7 @@ func TestCollisions(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if got := strings.Join(names, " "); got != "q.service r.service s.service same.service t-tmpfiles.service t.service u.service v.service" || !failed {
+	if got := strings.Join(names, " "); got != "q.service r.service s.service same.service u.service v.service" || !failed {
 		t.Error(got, failed)
 	}
 	for _, want := range []string{
@@ -220,14 +211,13 @@ func TestCollisions(t *testing.T) {
 		"q.syscontainer: /etc/containers/systemd/q.container becomes q.service too",
 		"Alias=: s.service is taken by /etc/containers/systemd/s.syscontainer",
 		"Alias=: vendor.service is taken by /usr/lib/systemd/system/vendor.service",
-		"t-tmpfiles.service is needed for Tmpfiles= and the sources of Volume=, and is taken by",
 		"Alias=: same.service is taken by /etc/containers/systemd/u.syscontainer",
 	} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("nobody said %q:\n%s", want, stderr)
 		}
 	}
-	for _, name := range []string{"q", "r", "t", "v"} {
+	for _, name := range []string{"q", "r", "v"} {
 		if !strings.Contains(out[name+".service"], "--fail") {
 			t.Error(name, " does not fail")
 		}
@@ -240,28 +230,6 @@ func TestCollisions(t *testing.T) {
 	out, stderr, _ = generate(t, map[string]string{"q.syscontainer": c, "q.container": c, "/usr/lib/systemd/system-generators/podman-system-generator": "x"})
 	if len(out) > 0 || !strings.Contains(stderr, "no service is made of it: /etc/containers/systemd/q.container becomes q.service too") {
 		t.Error(out, stderr)
-	}
-}
-
-// Secrets in a file that only root may read stay so.
-func TestPrivateFilesStayPrivate(t *testing.T) {
-	root, dir := t.TempDir(), t.TempDir()
-	d := root + "/etc/containers/systemd/"
-	must(t, os.MkdirAll(d+"a.syscontainer.d", 0o755))
-	for _, name := range []string{"a", "b", "c"} {
-		must(t, os.WriteFile(d+name+".syscontainer", []byte("[Container]\nImage=q.io/a\n"), 0o644))
-	}
-	must(t, os.WriteFile(d+"a.syscontainer.d/secret.conf", []byte("[Container]\nEnvironment=PASSWORD=x\n"), 0o600))
-	must(t, os.Chmod(d+"b.syscontainer", 0o640))
-	said(t, func() {
-		log := openLog(true)
-		convert(root, units.Load(root, units.Directories()), log).write(dir, log)
-	})
-	for name, want := range map[string]fs.FileMode{"a": 0o600, "b": 0o600, "c": 0o644} {
-		info, err := os.Stat(dir + "/" + name + ".service")
-		if must(t, err); info.Mode() != want {
-			t.Error(name, info.Mode())
-		}
 	}
 }
 
@@ -310,45 +278,6 @@ func TestStopping(t *testing.T) {
 	}
 }
 
-func TestCommandLine(t *testing.T) {
-	for _, c := range []struct {
-		args          []string
-		dirs          int
-		text, problem bool
-	}{
-		{[]string{"a"}, 1, false, false}, {[]string{"a", "b", "c"}, 3, false, false}, {[]string{"--dry-run"}, 0, false, false},
-		{nil, 0, false, true}, {[]string{"a", "b"}, 2, false, true}, {[]string{"-x"}, 0, false, true}, {[]string{"-h"}, 0, true, false},
-		{[]string{"--version"}, 0, true, false}, {[]string{"--root=/r", "a"}, 1, false, false},
-	} {
-		o, text, problem := parse(c.args)
-		if (text != "") != c.text || (problem != "") != c.problem || !c.text && !c.problem && len(o.dirs) != c.dirs {
-			t.Error(c.args, o, text, problem)
-		}
-	}
-	for line := range strings.Lines(usage) {
-		if len(line) > 81 {
-			t.Error("longer than 80: ", line)
-		}
-	}
-	t.Setenv("SYSTEMD_IN_INITRD", "1")
-	if code := run([]string{"/nowhere"}); code != 0 {
-		t.Error(code)
-	}
-}
-
-// An output directory that cannot be written loses nothing but is told.
-func TestUnwritable(t *testing.T) {
-	var failed bool
-	stderr := said(t, func() {
-		log := openLog(true)
-		(&plan{files: []file{{"a.service", "x", false}}, links: []link{{"b.wants/a.service", "../a.service"}}}).write("/nowhere/at/all", log)
-		failed = log.failed
-	})
-	if !failed || !strings.Contains(stderr, "/nowhere/at/all/a.service: cannot be written: no such file or directory") {
-		t.Error(stderr)
-	}
-}
-
 // Whatever a file says: no path leaves the directory, Exec lines are ours or the
 // author's own of [Service], nothing becomes a second line, and systemd's syntax of
 // the result is what we think it is.
@@ -363,8 +292,6 @@ func FuzzUnit(f *testing.F) {
 	f.Add("a", "[Container]\nImage=q.io/a\nVolume=/var/lib/a b\"'\\:/x\nTmpfiles=d /a \\\\\nRuntime=crun\n[Install]\nAlias=../x.service")
 	root, dir := f.TempDir(), "/out"
 	must(f, os.MkdirAll(root+"/etc/containers/systemd", 0o755))
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	must(f, err)
 	f.Fuzz(func(t *testing.T, name, text string) {
 		if _, err := units.ParseName(name); err != nil {
 			t.Skip()
@@ -373,18 +300,18 @@ func FuzzUnit(f *testing.F) {
 		must(t, os.WriteFile(file, []byte(text), 0o644))
 		defer os.Remove(file)
 		set := units.Load(root, units.Directories())
-		p := convert(root, set, &logger{kernel: int(null.Fd())})
-		for _, l := range p.links {
-			full := filepath.Join(dir, filepath.Dir(l.name), l.target)
-			if !filepath.IsLocal(l.name) || filepath.Dir(full) != dir {
+		p := Convert(set, Options{Root: root, Render: renderPath})
+		for _, l := range p.Links {
+			full := filepath.Join(dir, filepath.Dir(l.Name), l.Target)
+			if !filepath.IsLocal(l.Name) || filepath.Dir(full) != dir {
 				t.Fatalf("%+v", l)
 			}
 		}
-		for _, out := range p.files {
-			if !filepath.IsLocal(out.name) || strings.Contains(out.name, "/") || strings.ContainsAny(out.text, "\r\x00") {
-				t.Fatalf("%q\n%s", out.name, out.text)
+		for _, out := range p.Services {
+			if !filepath.IsLocal(out.Name) || strings.Contains(out.Name, "/") || strings.ContainsAny(out.Text, "\r\x00") {
+				t.Fatalf("%q\n%s", out.Name, out.Text)
 			}
-			checkExec(t, out.text, set)
+			checkExec(t, out.Text, set)
 		}
 	})
 }
@@ -409,7 +336,7 @@ func checkExec(t *testing.T, text string, set *units.Set) {
 		if len(words) == 0 {
 			continue // a reset executes nothing
 		}
-		ours := strings.TrimPrefix(words[0], "-") == renderPath || value == "systemd-tmpfiles --create -"
+		ours := strings.TrimPrefix(words[0], "-") == renderPath
 		for _, w := range words[1:] {
 			runtime, is := strings.CutPrefix(w, "--runtime=")
 			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--clean", "--fail", "--create", "-"}, w) ||

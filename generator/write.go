@@ -1,39 +1,26 @@
 package main
 
 import (
-	"os"
 	"path"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"os"
+	"syscontainer/generator/convert"
 	"syscontainer/units"
 )
 
-// plan is what is to be written, all of it below one directory.
-type plan struct {
-	files []file
-	links []link
-}
-
-// file is a unit file.
-type file struct {
-	name    string
-	text    string
-	private bool // not readable for everybody
-}
-
-// link is a symbolic link, in the directory itself or one below it.
-type link struct{ name, target string }
-
-// String shows the plan to people.
-func (p *plan) String() string {
+// show is the plan for people.
+func show(p *convert.Plan) string {
 	var b strings.Builder
-	for _, f := range p.files {
-		b.WriteString("---" + f.name + "---\n" + f.text + "\n")
+	for i := range p.Services {
+		if s := &p.Services[i]; s.Text != "" {
+			b.WriteString("---" + s.Name + "---\n" + s.Text + "\n")
+		}
 	}
-	for _, l := range p.links {
-		b.WriteString(l.name + " -> " + l.target + "\n")
+	for _, l := range p.Links {
+		b.WriteString(l.Name + " -> " + l.Target + "\n")
 	}
 	return b.String()
 }
@@ -41,7 +28,7 @@ func (p *plan) String() string {
 // write makes files and links; what cannot be written is reported, the rest is.
 // Each appears whole or not at all. No fsync: the directory is a tmpfs, and nobody
 // needs it after a crash.
-func (p *plan) write(dir string, log *logger) {
+func write(p *convert.Plan, dir string, log *logger) {
 	// Not made of a unit's name: that may be as long as a file's name can be.
 	temporary := path.Join(dir, ".syscontainer-"+strconv.Itoa(os.Getpid()))
 	failed := func(name string, err error) {
@@ -50,31 +37,35 @@ func (p *plan) write(dir string, log *logger) {
 			log.errors(&units.Problem{File: path.Join(dir, name), Msg: "cannot be written: " + err.Error()})
 		}
 	}
-	for _, f := range p.files {
+	for i := range p.Services {
+		s := &p.Services[i]
+		if s.Text == "" {
+			continue
+		}
 		mode := uint32(0o644)
-		if f.private {
+		if s.Private {
 			mode = 0o600
 		}
-		err := writeFile(temporary, f.text, mode)
+		err := writeFile(temporary, s.Text, mode)
 		if err == nil {
-			err = syscall.Rename(temporary, path.Join(dir, f.name))
+			err = syscall.Rename(temporary, path.Join(dir, s.Name))
 		}
-		failed(f.name, err)
+		failed(s.Name, err)
 	}
-	for _, l := range p.links {
-		full := path.Join(dir, l.name)
-		err := syscall.Symlink(l.target, full)
+	for _, l := range p.Links {
+		full := path.Join(dir, l.Name)
+		err := syscall.Symlink(l.Target, full)
 		if err == syscall.ENOENT {
 			if err = syscall.Mkdir(path.Dir(full), 0o755); err == nil || err == syscall.EEXIST {
-				err = syscall.Symlink(l.target, full)
+				err = syscall.Symlink(l.Target, full)
 			}
 		}
 		if err == syscall.EEXIST { // a second run into the same directory
-			if err = syscall.Symlink(l.target, temporary); err == nil {
+			if err = syscall.Symlink(l.Target, temporary); err == nil {
 				err = syscall.Rename(temporary, full)
 			}
 		}
-		failed(l.name, err)
+		failed(l.Name, err)
 	}
 }
 

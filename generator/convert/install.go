@@ -1,4 +1,4 @@
-package main
+package convert
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 // (systemd.unit(5)). systemd does not read [Install] of generated units: links in the
 // generator's directory have the same effect.
 type installed struct {
-	links   []link
+	links   []Link
 	aliases []string // names among links, for which no second unit may ask
 }
 
@@ -31,7 +31,7 @@ func install(u *units.Unit) (in installed, errs, warnings units.Problems) {
 		case !u.Name.Template:
 			warnings = append(warnings, &units.Problem{File: at.File, Line: at.Line, Msg: "DefaultInstance= means something in a template only, ignoring"})
 		case err != nil || strings.Contains(instance, "@"):
-			wrong(at, "\""+printable(instance)+"\" is no name of an instance", "")
+			wrong(at, "\""+units.Printable(instance)+"\" is no name of an instance", "")
 		default:
 			name, enabled = with, with.Service()
 		}
@@ -51,7 +51,7 @@ func install(u *units.Unit) (in installed, errs, warnings units.Problems) {
 			continue
 		case line.Key == "Alias":
 		case directory == "":
-			warnings = append(warnings, &units.Problem{File: line.File, Line: line.Line, Msg: "unknown key \"" + printable(line.Key) + "=\" in [Install], ignoring"})
+			warnings = append(warnings, &units.Problem{File: line.File, Line: line.Line, Msg: "unknown key \"" + units.Printable(line.Key) + "=\" in [Install], ignoring"})
 			continue
 		case name.Template:
 			warnings = append(warnings, &units.Problem{File: line.File, Line: line.Line, Msg: line.Key + "= of a template is ignored", Hint: "DefaultInstance= says which instance to enable"})
@@ -64,11 +64,11 @@ func install(u *units.Unit) (in installed, errs, warnings units.Problems) {
 				continue
 			}
 			if !units.IsUnitName(other) {
-				wrong(line, "\""+printable(other)+"\" is no name of a unit", "for example multi-user.target")
+				wrong(line, "\""+units.Printable(other)+"\" is no name of a unit", "for example multi-user.target")
 				continue
 			}
 			if line.Key != "Alias" {
-				l := link{other + directory + "/" + enabled, "../" + u.Name.Service()}
+				l := Link{other + directory + "/" + enabled, "../" + u.Name.Service()}
 				in.add(l)
 				continue
 			}
@@ -82,16 +82,16 @@ func install(u *units.Unit) (in installed, errs, warnings units.Problems) {
 				wrong(line, "\""+other+"\": a template can have templates as aliases only, other units none", "")
 			case other != u.Name.Service():
 				in.aliases = append(in.aliases, other)
-				in.add(link{other, u.Name.Service()})
+				in.add(Link{other, u.Name.Service()})
 			}
 		}
 	}
 	return in, errs, warnings
 }
 
-func (in *installed) add(l link) {
+func (in *installed) add(l Link) {
 	for _, known := range in.links {
-		if known.name == l.name {
+		if known.Name == l.Name {
 			return
 		}
 	}

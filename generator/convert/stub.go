@@ -1,4 +1,4 @@
-package main
+package convert
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 
 // stub writes the service of a file with errors. render --fail says them on stderr,
 // so that journal and systemctl status show them, and fails.
-func stub(u *units.Unit, errs units.Problems) *unitText {
+func (c *converter) stub(u *units.Unit, errs units.Problems) *unitText {
 	t := newText(1024)
 	t.section("Unit")
 	if description, at := lastValue(u.Section("Unit"), "Description"); at != nil && description != "" {
@@ -18,13 +18,13 @@ func stub(u *units.Unit, errs units.Problems) *unitText {
 	t.section("X-Error")
 	for _, p := range errs {
 		for line := range strings.SplitSeq(p.Error(), "\n") {
-			t.set("Error", printable(line))
+			t.set("Error", units.Printable(line))
 		}
 	}
 	t.section("Service")
 	t.set("Type", "oneshot")
 	t.set("NotifyAccess", "main")
 	t.set("SyslogIdentifier", "%N")
-	t.set("ExecStart", renderPath+" --fail --unit=%y %N")
+	t.set("ExecStart", c.Render+" --fail --unit=%y %N")
 	return t
 }
