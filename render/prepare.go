@@ -53,7 +53,7 @@ func readUnit(o options) (*units.Container, error) {
 		return nil, fmt.Errorf("read the unit: %w", err)
 	}
 	defer f.Close()
-	return units.ReadGenerated(f, o.name+".service")
+	return units.ReadGenerated(f, o.name+".service", nil)
 }
 
 // fill writes the bundle.

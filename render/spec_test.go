@@ -47,7 +47,7 @@ func readCase(t testing.TB, name string) (*units.Container, *imageConfig) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	c, err := units.ReadGenerated(f, name+".service")
+	c, err := units.ReadGenerated(f, name+".service", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func TestContainer(t *testing.T) {
 		"WorkingDir=/a//b/./c/":        func(c *Container) { c.WorkingDir = "/a/b/c" },
 		"Volume=%S/x/:/y z:ro,rslave,": nil,
 		"Volume=%S/x/:/y z:ro,rslave": func(c *Container) {
-			c.Volumes = []Volume{{"/var/lib/x", "/y z", []string{"ro", "rslave"}, "%S/x/"}}
+			c.Volumes = []Volume{{Source: "/var/lib/x", Target: "/y z", Options: []string{"ro", "rslave"}, Written: "%S/x/"}}
 		},
 		"Volume=/a:/b:z\nVolume=/:/host": func(c *Container) {
 			c.Volumes = []Volume{{Source: "/a", Target: "/b", Written: "/a"}, {Source: "/", Target: "/host", Written: "/"}}
@@ -177,7 +177,7 @@ func TestInstanceIsNoSyntax(t *testing.T) {
 
 func TestReadGenerated(t *testing.T) {
 	text := "[Unit]\nImage=no\n[X-Container]\nImage=q.io/%p:%i\nExec=a \"b c\"\nUnknown=1\n[Service]\nExecStart=x\n"
-	c, err := ReadGenerated(strings.NewReader(text), "web@blue.service")
+	c, err := ReadGenerated(strings.NewReader(text), "web@blue.service", nil)
 	if err != nil || c.Image != "q.io/web:blue" || len(c.Exec) != 2 {
 		t.Errorf("%+v %v", c, err)
 	}
@@ -186,11 +186,11 @@ func TestReadGenerated(t *testing.T) {
 		"[X-Container]\nImage=q.io/a:": "web.service:2: Image=: image \"q.io/a:\" has a malformed tag",
 		"[X-Container":                 "web.service:1: section header",
 	} {
-		if _, err := ReadGenerated(strings.NewReader(text), "web.service"); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := ReadGenerated(strings.NewReader(text), "web.service", nil); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := ReadGenerated(strings.NewReader(text), "../web.service"); err == nil {
+	if _, err := ReadGenerated(strings.NewReader(text), "../web.service", nil); err == nil {
 		t.Error("a path is no name")
 	}
 }

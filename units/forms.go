@@ -10,14 +10,14 @@ import (
 
 // text replaces specifiers in a value that is one word with or without quotes
 // around it, as Quadlet reads such values.
-func text(n Name, s string) (string, error) {
+func text(n *scope, s string) (string, error) {
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
 		s = s[1 : len(s)-1]
 	}
 	return n.Expand(s)
 }
 
-func imageForm(n Name, s string) (string, []error, error) {
+func imageForm(n *scope, s string) (string, []error, error) {
 	s, err := text(n, s)
 	if err != nil {
 		return "", nil, err
@@ -31,7 +31,7 @@ func imageForm(n Name, s string) (string, []error, error) {
 
 // commandForm is a command line: split first, so that what a specifier stands for
 // is never split again.
-func commandForm(n Name, s string) ([]string, []error, error) {
+func commandForm(n *scope, s string) ([]string, []error, error) {
 	words, warnings, err := split(s, exec)
 	if err == nil {
 		err = expandWords(n, words)
@@ -41,7 +41,7 @@ func commandForm(n Name, s string) ([]string, []error, error) {
 
 // expandWords works in place. What comes out must be UTF-8: config.json can hold
 // nothing else.
-func expandWords(n Name, words []string) (err error) {
+func expandWords(n *scope, words []string) (err error) {
 	for i := range words {
 		if words[i], err = n.Expand(words[i]); err != nil {
 			return err
@@ -53,7 +53,7 @@ func expandWords(n Name, words []string) (err error) {
 	return nil
 }
 
-func entrypointForm(n Name, s string) ([]string, []error, error) {
+func entrypointForm(n *scope, s string) ([]string, []error, error) {
 	if s[0] != '[' {
 		return commandForm(n, s)
 	}
@@ -64,7 +64,7 @@ func entrypointForm(n Name, s string) ([]string, []error, error) {
 	return words, nil, err
 }
 
-func environmentForm(n Name, s string) ([]string, []error, error) {
+func environmentForm(n *scope, s string) ([]string, []error, error) {
 	words, _, err := split(s, cWord)
 	if err != nil {
 		return nil, nil, err
@@ -84,7 +84,7 @@ func environmentForm(n Name, s string) ([]string, []error, error) {
 	return words, nil, nil
 }
 
-func userForm(n Name, s string) (string, []error, error) {
+func userForm(n *scope, s string) (string, []error, error) {
 	s, err := text(n, s)
 	if err != nil {
 		return "", nil, err
@@ -111,7 +111,7 @@ func validAccount(s string) bool {
 	})
 }
 
-func pathForm(n Name, s string) (string, []error, error) {
+func pathForm(n *scope, s string) (string, []error, error) {
 	s, err := text(n, s)
 	if err == nil {
 		s, err = cleanPath(s)
@@ -142,7 +142,7 @@ func cleanPath(s string) (string, error) {
 	return path.Clean(s), nil
 }
 
-func target(n Name, s string) (string, error) {
+func target(n *scope, s string) (string, error) {
 	s, err := n.Expand(s)
 	if err == nil {
 		s, err = cleanPath(s)
@@ -153,19 +153,19 @@ func target(n Name, s string) (string, error) {
 	return s, err
 }
 
-func boolForm(_ Name, s string) (bool, []error, error) {
+func boolForm(_ *scope, s string) (bool, []error, error) {
 	b, err := ParseBool(s)
 	return b, nil, err
 }
 
-func notifyForm(n Name, s string) (bool, []error, error) {
+func notifyForm(n *scope, s string) (bool, []error, error) {
 	if s == "healthy" {
 		return false, nil, wrong("let the payload send READY=1, and set WatchdogSec= in [Service]", `"healthy" is not possible, there are no health checks`)
 	}
 	return boolForm(n, s)
 }
 
-func capabilityForm(_ Name, s string) ([]string, []error, error) {
+func capabilityForm(_ *scope, s string) ([]string, []error, error) {
 	words, _, err := split(s, plain)
 	for i := range words {
 		if words[i], err = parseCapability(words[i]); err != nil {
@@ -175,7 +175,7 @@ func capabilityForm(_ Name, s string) ([]string, []error, error) {
 	return words, nil, err
 }
 
-func networkForm(_ Name, s string) (string, []error, error) {
+func networkForm(_ *scope, s string) (string, []error, error) {
 	switch s {
 	case "host", "none":
 		return s, nil, nil
@@ -185,7 +185,7 @@ func networkForm(_ Name, s string) (string, []error, error) {
 	return "", nil, wrong(`write "host" or "none"`, "network ", quote(s), " is not possible")
 }
 
-func hostNameForm(n Name, s string) (string, []error, error) {
+func hostNameForm(n *scope, s string) (string, []error, error) {
 	s, err := text(n, s)
 	if err != nil {
 		return "", nil, err
@@ -202,7 +202,7 @@ func hostNameForm(n Name, s string) (string, []error, error) {
 	return s, nil, nil
 }
 
-func pullForm(_ Name, s string) (string, []error, error) {
+func pullForm(_ *scope, s string) (string, []error, error) {
 	switch s {
 	case "missing", "never", "always":
 		return s, nil, nil
@@ -213,7 +213,7 @@ func pullForm(_ Name, s string) (string, []error, error) {
 }
 
 // runtimeForm is strict: the name stands on an Exec line.
-func runtimeForm(_ Name, s string) (string, []error, error) {
+func runtimeForm(_ *scope, s string) (string, []error, error) {
 	bad := len(s) > 255 || s[0] == '-' || strings.HasSuffix(s, "/") || s[0] != '/' && strings.Contains(s, "/") || s == "." || s == ".."
 	for _, b := range []byte(s) {
 		bad = bad || !isDigit(b) && !isLower(b) && !isUpper(b) && strings.IndexByte("._+/-", b) < 0
@@ -224,12 +224,12 @@ func runtimeForm(_ Name, s string) (string, []error, error) {
 	return s, nil, nil
 }
 
-func signalForm(_ Name, s string) (string, []error, error) {
+func signalForm(_ *scope, s string) (string, []error, error) {
 	s, err := parseSignal(s)
 	return s, nil, err
 }
 
-func timeForm(_ Name, s string) (time.Duration, []error, error) {
+func timeForm(_ *scope, s string) (time.Duration, []error, error) {
 	d, err := parseTime(s)
 	return d, nil, err
 }

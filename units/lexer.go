@@ -12,6 +12,10 @@ type Line struct {
 	Value   string // one logical line, blanks at both ends gone; quotes and specifiers as written
 	File    string
 	Line    int // the first physical line, from 1
+
+	// Column is where the key begins, in bytes of the first physical line, from 1;
+	// ValueColumn the value, if it begins there too, else 0.
+	Column, ValueColumn int
 }
 
 const (
@@ -162,12 +166,12 @@ func (l *logicalLines) add(s string, number int) (refused *Problem) {
 		l.warn(number, quote(s)+" has no key before the =, ignoring", "")
 		return nil
 	}
-	l.lines = append(l.lines, Line{l.section, key, strings.Trim(value, white), l.file, number})
+	l.lines = append(l.lines, Line{Section: l.section, Key: key, Value: strings.Trim(value, white), File: l.file, Line: number})
 	return nil
 }
 
 func (l *logicalLines) warn(number int, msg, hint string) {
-	l.warnings = append(l.warnings, &Problem{l.file, number, msg, hint})
+	l.warnings = append(l.warnings, &Problem{File: l.file, Line: number, Msg: msg, Hint: hint})
 }
 
 // hasControl finds the bytes below 0x20 and 0x7F.

@@ -96,7 +96,7 @@ func (l *loader) load(name Name, f *file) *Unit {
 	if main.empty {
 		return nil
 	}
-	u := &Unit{Name: name, Path: f.path, Dangling: main.dangling}
+	u := &Unit{Name: name, Stem: name, Path: f.path, Dangling: main.dangling}
 	for _, path := range f.twice {
 		u.Warnings = append(u.Warnings, &Problem{File: path, Msg: "ignoring, " + f.path + " has the same name"})
 	}

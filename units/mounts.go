@@ -17,7 +17,7 @@ var tmpfsOptions = []string{"size=", "mode=", "uid=", "gid=", "nr_inodes=", "nr_
 
 // volumeForm reads SOURCE:TARGET[:OPTIONS]. Colons are found before specifiers are
 // replaced: an instance's name never becomes a mount option.
-func volumeForm(n Name, s string) ([]Volume, []error, error) {
+func volumeForm(n *scope, s string) ([]Volume, []error, error) {
 	fields := strings.Split(s, ":")
 	if len(fields) == 1 || len(fields) == 2 && strings.HasPrefix(fields[0], "/") && fields[1] != "" && fields[1][0] != '/' && fields[1][0] != '%' {
 		example := "/var/lib/" + n.Prefix + ":" + fields[0]
@@ -67,7 +67,7 @@ func volumeForm(n Name, s string) ([]Volume, []error, error) {
 }
 
 // tmpfsForm reads TARGET[:OPTIONS].
-func tmpfsForm(n Name, s string) ([]Tmpfs, []error, error) {
+func tmpfsForm(n *scope, s string) ([]Tmpfs, []error, error) {
 	where, options, hasOptions := strings.Cut(s, ":")
 	t := Tmpfs{}
 	var err error
@@ -106,7 +106,7 @@ func unknownOption(option string, known []string) error {
 // tmpfilesForm reads a line of tmpfiles.d(5) as far as it must be right for what we
 // do with it: the type is known, the path absolute. The specifiers of the name are
 // ours, all others are left to systemd-tmpfiles.
-func tmpfilesForm(n Name, s string) ([]string, []error, error) {
+func tmpfilesForm(n *scope, s string) ([]string, []error, error) {
 	const form = "the form is TYPE PATH [MODE USER GROUP AGE ARGUMENT], see tmpfiles.d(5)"
 	kind, rest, _ := strings.Cut(s, " ")
 	if kind == "" || !strings.Contains("fFwdDevqQpLcbCxXrRzZtThHaAm", kind[:1]) || strings.Trim(kind[1:], "+!-=~^$?") != "" {

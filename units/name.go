@@ -71,6 +71,10 @@ const (
 	// AllSpecifiers are all that may stand in [Container].
 	AllSpecifiers = "%" + NameSpecifiers + "tSCLEDTVhugUG"
 
+	// HostSpecifiers are those of the machine and its OS release, which only a start
+	// knows: they change with an update, or are not set yet at boot.
+	HostSpecifiers = "mHlqavbsowWABM"
+
 	instanceSpecifiers = "nNiIf" // in a template, not known before the start
 )
 

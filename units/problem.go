@@ -11,8 +11,11 @@ import (
 type Problem struct {
 	File string // as a person would open it; "" if no file is at fault
 	Line int    // the first physical line of the assignment, from 1; 0: the whole file
-	Msg  string // in the words of the file, with its cause
-	Hint string // what to write instead; may be ""
+	// Column is where in that line the key, or the value at fault, begins: in bytes,
+	// from 1; 0: not known.
+	Column int
+	Msg    string // in the words of the file, with its cause
+	Hint   string // what to write instead; may be ""
 }
 
 func (p *Problem) Error() string {

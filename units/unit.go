@@ -14,13 +14,15 @@ package units
 
 import (
 	"io"
+	"path"
 	"slices"
 	"strings"
 )
 
 // Unit is one .syscontainer file with its drop-ins.
 type Unit struct {
-	Name     Name
+	Name     Name     // of the service, without suffix; specifiers are its
+	Stem     Name     // of the file, without suffix: Name, unless ServiceName= says otherwise
 	Path     string   // of the file, without the root; SourcePath= of the service
 	Sources  []string // Path and the drop-ins in force, in the order of reading
 	Lines    []Line   // of all of them, in this order; none of a file that was refused
@@ -55,7 +57,7 @@ func (u *Unit) Section(name string) []Line {
 // result is good for nothing but looking for more of them. u.Errors and u.Warnings
 // are not among the results.
 func (u *Unit) Container() (c *Container, errs, warnings Problems) {
-	c, errs, warnings = decode(u.Section("Container"), u.Name)
+	c, errs, warnings = decode(u.Section("Container"), scope{Name: u.Name, dir: path.Dir(u.Path)})
 	for _, p := range errs {
 		if p.File == "" {
 			p.File = u.Path
@@ -94,8 +96,10 @@ const longestGenerated = 64 << 20
 
 // ReadGenerated reads the section [X-Container] of a service that the generator
 // wrote. name is the service's full name, such as "web@blue.service": specifiers get
-// the values of this very instance. An error is Problems.
-func ReadGenerated(r io.Reader, name string) (*Container, error) {
+// the values of this very instance. known is asked for those of HostSpecifiers; nil
+// leaves them to placeholders. Relative paths are relative to SourcePath=. An error is
+// Problems.
+func ReadGenerated(r io.Reader, name string, known func(specifier byte) (string, error)) (*Container, error) {
 	n, err := ParseName(strings.TrimSuffix(name, ".service"))
 	if err != nil {
 		return nil, Problems{{Msg: err.Error()}}
@@ -108,8 +112,14 @@ func ReadGenerated(r io.Reader, name string) (*Container, error) {
 	if refused != nil {
 		return nil, Problems{refused}
 	}
+	at := scope{Name: n, host: known}
+	for i := range lines {
+		if l := &lines[i]; l.Section == "Unit" && l.Key == "SourcePath" {
+			at.dir = path.Dir(strings.ReplaceAll(l.Value, "%%", "%"))
+		}
+	}
 	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Section != GeneratedSection })
-	c, errs, _ := decode(lines, n)
+	c, errs, _ := decode(lines, at)
 	if len(errs) == 0 {
 		return c, nil
 	}
