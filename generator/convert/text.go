@@ -36,16 +36,16 @@ func (t *unitText) set(key, value string) {
 			return r
 		}, value)
 	}
-	if len(key)+1+len(value)+1 > longestLine {
+	if strings.HasSuffix(value, `\`) {
+		value += " "
+	}
+	if len(key)+1+len(value) > longestLine {
 		t.tooLong = key
 		return
 	}
 	t.WriteString(key)
 	t.WriteByte('=')
 	t.WriteString(value)
-	if strings.HasSuffix(value, `\`) {
-		t.WriteByte(' ')
-	}
 	t.WriteByte('\n')
 }
 
