@@ -102,7 +102,10 @@ func unescape(s string) (string, int) {
 			return string([]byte{byte(n)}), 4
 		}
 	case 'u':
-		if n, ok := number(2, 4, 16); ok && utf8.ValidRune(rune(n)) {
+		if n, ok := number(2, 4, 16); ok {
+			if !utf8.ValidRune(rune(n)) { // half a character: the bytes systemd makes of it, which are no UTF-8
+				return string([]byte{0xe0 | byte(n>>12), 0x80 | byte(n>>6)&0x3f, 0x80 | byte(n)&0x3f}), 6
+			}
 			return string(rune(n)), 6
 		}
 	case 'U':

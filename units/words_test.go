@@ -27,7 +27,7 @@ func TestSplit(t *testing.T) {
 		{`x='a'"b"c`, exec, []string{"x=abc"}}, {`\a\b\f\n\r\t\v\\\"\'`, cWord, []string{"\a\b\f\n\r\t\v\\\"'"}},
 		{`\;`, exec, []string{`\;`}}, {`\$`, cWord, fail}, {`\8`, cWord, fail}, {`\400`, cWord, fail}, {`\000`, cWord, fail},
 		{`\x0`, cWord, fail}, {`\x00`, cWord, fail}, {`\`, cWord, fail}, {`\`, exec, []string{`\`}},
-		{`\u0000`, cWord, fail}, {`\ud800`, cWord, fail}, {`\U00110000`, cWord, fail}, {`\Uffffffff`, cWord, fail},
+		{`\u0000`, cWord, fail}, {`\ud800`, cWord, []string{"\xed\xa0\x80"}}, {`\U00110000`, cWord, fail}, {`\Uffffffff`, cWord, fail},
 		{" \t ", exec, nil}, {"", exec, nil}, {"a\v\u00a0b", exec, []string{"a\v\u00a0b"}},
 		{`find / -exec echo {} ';' /usr/bin/id`, exec, []string{"find", "/", "-exec", "echo", "{}", ";", "/usr/bin/id"}},
 	} {
