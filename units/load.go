@@ -45,8 +45,9 @@ func SearchPath() []string {
 // Load reads the units of the search path below root ("" or "/": the machine's own).
 // Missing directories are fine. A file that cannot be read, is no file, or leads
 // nowhere is a unit with an error: it still hides files of its name in later
-// directories, and its neighbours are not touched.
-func Load(root string, searchPath []string) *Set {
+// directories, and its neighbours are not touched. Files of extra come before all
+// others.
+func Load(root string, searchPath []string, extra ...Extra) *Set {
 	if root = strings.TrimRight(root, "/"); root != "" {
 		if abs, err := filepath.Abs(root); err == nil {
 			root = abs
@@ -54,6 +55,9 @@ func Load(root string, searchPath []string) *Set {
 	}
 	f := search(root, searchPath)
 	l := loader{found: f, lists: make(map[string][]os.DirEntry), files: make(map[string]*content)}
+	for _, e := range extra {
+		l.addExtra(e)
+	}
 	s := &Set{Quadlet: f.quadlets, Problems: f.problems}
 	for i := range f.units {
 		file := &f.units[i]
@@ -78,6 +82,7 @@ type loader struct {
 	*found
 	lists map[string][]os.DirEntry // of drop-in directories
 	files map[string]*content      // drop-ins that several units share
+	given map[string]*content      // of Extra files
 }
 
 // content is a file as read.
@@ -164,6 +169,9 @@ func (l *loader) derive() (units []*Unit) {
 const longestFile = 16 << 20
 
 func (l *loader) read(path string, kind os.FileMode) *content {
+	if c := l.given[path]; c != nil {
+		return c
+	}
 	c := new(content)
 	bad := func(msg, hint string) *content {
 		c.problem = &Problem{File: path, Msg: msg, Hint: hint}
