@@ -46,8 +46,10 @@ func (p *Plan) Failed() bool {
 type converter struct {
 	Options
 	set    *units.Set
-	taken  map[string]native // files of systemd's own directories
-	owners map[string]string // name of a unit we write, or of an alias: who wants it
+	native map[string]native      // files of systemd's own directories
+	owners map[string]*draft      // name of a service we write, or of an alias: whose it is
+	byStem map[string]*units.Unit // nil: not needed yet
+	ids    map[string]*units.Unit // names of the runtime's containers; nil: not needed yet
 	plan   *Plan
 }
 
@@ -59,92 +61,62 @@ func Convert(set *units.Set, o Options) *Plan {
 	if len(set.Units) == 0 {
 		return plan
 	}
-	c := &converter{Options: o, set: set, owners: make(map[string]string, 2*len(set.Units)), plan: plan}
-	// Names that could collide with files of systemd's directories: known before the
-	// first unit is converted, so that each directory is listed once.
-	names := make(map[string]bool, 2*len(set.Units))
-	all := make([]installed, len(set.Units))
+	c := &converter{Options: o, set: set, plan: plan}
 	plan.Services = make([]Service, len(set.Units))
+	drafts := make([]draft, len(set.Units))
 	for i, u := range set.Units {
-		c.owners[u.Name.Service()] = u.Path
-		names[u.Name.Service()] = true
-		in, errs, warnings := install(u)
-		all[i] = in
-		plan.Services[i] = Service{Unit: u, Name: u.Name.Service(), Errors: errs, Warnings: warnings}
-		for _, alias := range in.aliases {
-			names[alias] = true
-		}
+		plan.Services[i] = Service{Unit: u, Name: u.Name.Service()}
+		drafts[i] = draft{converter: c, u: u, s: &plan.Services[i]}
+		drafts[i].install()
 	}
-	c.taken = natives(c.Root, names)
-	for i := range plan.Services {
-		c.convert(&plan.Services[i], all[i])
+	c.claimNames(drafts)
+	for i := range drafts {
+		drafts[i].claimAliases()
 	}
-	slices.SortFunc(plan.Links, func(a, b Link) int { return strings.Compare(a.Name, b.Name) })
+	for i := range drafts {
+		drafts[i].convert()
+	}
+	slices.SortStableFunc(plan.Links, func(a, b Link) int { return strings.Compare(a.Name, b.Name) })
+	plan.Links = slices.CompactFunc(plan.Links, func(a, b Link) bool { return a.Name == b.Name })
 	return plan
 }
 
 // convert finishes one service and adds its links to the plan.
-func (c *converter) convert(s *Service, in installed) {
-	u := s.Unit
-	if n, taken := c.taken[s.Name]; taken {
-		s.Errors = nil
-		if !n.masked {
-			s.Errors = units.Problems{{File: u.Path, Msg: "no service is made of it: " + n.path + " is there already", Hint: "rename one of them"}}
-		}
+func (d *draft) convert() {
+	s, u := d.s, d.u
+	defer func() { s.Errors, s.Warnings = d.errs, d.warnings }()
+	if d.none {
 		return
 	}
-	if other, both := c.set.Quadlet[u.Name.Full]; both {
-		p := &units.Problem{File: u.Path, Msg: other + " becomes " + s.Name + " too", Hint: "remove one of them"}
-		if hasQuadlet(c.Root) { // whoever writes last would win
-			p.Msg = "no service is made of it: " + p.Msg
-			s.Errors = units.Problems{p}
-			return
-		}
-		s.Errors = append(s.Errors, p)
+	c, errs, warnings := u.Container()
+	d.c = c
+	d.errs = slices.Concat(u.Errors, d.errs, errs)
+	d.warnings = slices.Concat(u.Warnings, d.warnings, warnings)
+	d.unit, d.container, d.service = u.Section("Unit"), u.Section("Container"), u.Section("Service")
+	d.t = newText(2048)
+	d.write()
+	inOrder(u, d.errs)
+	if s.Stub = len(d.errs) > 0; s.Stub {
+		d.t = d.stub()
 	}
-	container, errs, warnings := u.Container()
-	s.Errors = slices.Concat(u.Errors, s.Errors, errs)
-	s.Warnings = slices.Concat(u.Warnings, s.Warnings, warnings)
-	in, errs = c.claimAliases(u, in)
-	s.Errors = append(s.Errors, errs...)
-	text, errs, warnings := c.service(u, container)
-	s.Errors = append(s.Errors, errs...)
-	s.Warnings = append(s.Warnings, warnings...)
-	if text.tooLong != "" {
-		s.Errors = append(s.Errors, &units.Problem{File: u.Path, Msg: "the line of " + text.tooLong + "= becomes longer than 1 MiB"})
-	}
-	inOrder(u, s.Errors)
-	if s.Stub = len(s.Errors) > 0; s.Stub {
-		text = c.stub(u, s.Errors)
-	}
-	s.Text, s.Private = text.String(), u.Private
-	c.plan.Links = append(c.plan.Links, in.links...)
+	s.Text = d.t.String()
+	s.Private = s.Private || u.Private
+	d.plan.Links = append(d.plan.Links, d.links...)
 }
 
 // inOrder sorts errors as the files are read; those of no line come last.
 func inOrder(u *units.Unit, errs units.Problems) {
+	if len(errs) < 2 {
+		return
+	}
+	place := make(map[string]int, len(u.Sources))
+	for i, file := range u.Sources {
+		place[file] = i
+	}
 	slices.SortStableFunc(errs, func(a, b *units.Problem) int {
 		if a.Line == 0 || b.Line == 0 {
 			return cmp.Compare(b.Line, a.Line)
 		}
-		return cmp.Or(cmp.Compare(slices.Index(u.Sources, a.File), slices.Index(u.Sources, b.File)), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(place[a.File], place[b.File]), cmp.Compare(a.Line, b.Line))
 	})
-}
-
-// claimAliases drops aliases that are somebody else's name.
-func (c *converter) claimAliases(u *units.Unit, in installed) (installed, units.Problems) {
-	var errs units.Problems
-	for _, alias := range in.aliases {
-		owner, owned := c.owners[alias]
-		if n, taken := c.taken[alias]; taken {
-			owner, owned = n.path, true
-		}
-		if !owned || owner == u.Path {
-			c.owners[alias] = u.Path
-			continue
-		}
-		errs = append(errs, &units.Problem{File: u.Path, Msg: "Alias=: " + alias + " is taken by " + owner})
-		in.links = slices.DeleteFunc(in.links, func(l Link) bool { return l.Name == alias })
-	}
-	return in, errs
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -234,17 +235,17 @@ func TestCollisions(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	allowed := []string{"Type=notify", "Delegate=true", "KillMode=mixed", "NotifyAccess=all", "ProtectSystem=full", "DynamicUser=no",
+	allowed := []string{"Type=notify", "Type=oneshot", "Type=oneshot\nRestart=on-failure", "Type=simple\nType=notify", "ReadOnlyPaths=/\nReadOnlyPaths=", "Delegate=true", "KillMode=mixed", "NotifyAccess=all", "ProtectSystem=full", "DynamicUser=no",
 		"ReadOnlyPaths=/etc /usr", "SystemCallFilter=~@reboot", "DevicePolicy=closed", "RootDirectory=/", "ExecStart=", "User=",
 		"NoNewPrivileges=yes", "ExecStartPost=/bin/true", "RestrictNamespaces=no", "Slice=x.slice", "RemainAfterExit=yes"}
-	refused := []string{"Type=oneshot", "Type=simple", "Delegate=no", "Delegate=cpu", "KillMode=process", "NotifyAccess=main", "ProtectSystem=strict",
+	refused := []string{"Type=forking", "Type=oneshot\nRestart=always", "Type=oneshot\nRestart=on-success", "Type=simple", "Delegate=no", "Delegate=cpu", "KillMode=process", "NotifyAccess=main", "ProtectSystem=strict",
 		"DynamicUser=yes", "ReadOnlyPaths=/", "ReadOnlyPaths=-/run", "ReadOnlyPaths=/etc /var/lib", "SystemCallFilter=@system-service",
 		"DevicePolicy=strict", "RootDirectory=/x", "RootImage=/x", "ExecStart=/bin/sh", "User=nobody", "Group=x", "PIDFile=/run/x", "ExitType=cgroup",
 		"ProtectControlGroups=yes", "ProtectControlGroups=private", "RestrictNamespaces=yes", "RestrictNamespaces=net", "CapabilityBoundingSet=CAP_SYS_ADMIN", "DelegateSubgroup=x"}
 	for i, lines := range [][]string{allowed, refused} {
 		for _, l := range lines {
 			out, stderr, failed := generate(t, map[string]string{"a.syscontainer": "[Container]\nImage=q.io/a\n[Service]\n" + l + "\n"})
-			if failed != (i == 1) || failed && !strings.Contains(stderr, "a.syscontainer:4: ") {
+			if failed != (i == 1) || failed && !strings.Contains(stderr, "a.syscontainer:"+strconv.Itoa(4+strings.Count(l, "\n"))+": ") {
 				t.Error(l, failed, stderr, out)
 			}
 			if n := strings.Count(out["a.service"], "\nExecStart="); n != 1 {
@@ -338,9 +339,11 @@ func checkExec(t *testing.T, text string, set *units.Set) {
 		}
 		ours := strings.TrimPrefix(words[0], "-") == renderPath
 		for _, w := range words[1:] {
+			const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 			runtime, is := strings.CutPrefix(w, "--runtime=")
-			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--clean", "--fail", "--create", "-"}, w) ||
-				is && strings.Trim(runtime, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._+/-") == "")
+			id, isID := strings.CutPrefix(w, "--id=")
+			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--wait", "--reload", "--clean", "--fail"}, w) ||
+				is && strings.Trim(runtime, letters+"._+/-") == "" || isID && strings.Trim(id, letters+"._-%") == "")
 		}
 		for _, u := range set.Units {
 			for _, l := range u.Section("Service") {

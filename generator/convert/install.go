@@ -11,109 +11,157 @@ import (
 // generator's directory have the same effect.
 type installed struct {
 	links   []Link
-	aliases []string // names among links, for which no second unit may ask
+	aliases []string               // names among links, for which no second unit may ask
+	asked   map[string]*units.Line // where the aliases stand
 }
+
+var installKeys = []string{"Alias", "WantedBy", "RequiredBy", "UpheldBy", "Also", "DefaultInstance"}
 
 // install reads [Install]. Of a line with an error nothing is taken, other lines
 // count: a service that can only fail shall fail where it was wanted.
-func install(u *units.Unit) (in installed, errs, warnings units.Problems) {
-	lines := u.Section("Install")
-	name := u.Name
-	instance, at := lastValue(lines, "DefaultInstance")
-	wrong := func(l *units.Line, msg, hint string) {
-		errs = append(errs, &units.Problem{File: l.File, Line: l.Line, Msg: l.Key + "=: " + msg, Hint: hint})
+func (d *draft) install() {
+	lines := d.u.Section("Install")
+	if len(lines) == 0 {
+		return
 	}
-	enabled := u.Name.Service()
-	if at != nil && instance != "" {
-		with, err := units.ParseName(u.Name.Prefix + "@" + instance)
-		switch {
-		case u.Name.Instance != "": // is the template's
-		case !u.Name.Template:
-			warnings = append(warnings, &units.Problem{File: at.File, Line: at.Line, Msg: "DefaultInstance= means something in a template only, ignoring"})
-		case err != nil || strings.Contains(instance, "@"):
-			wrong(at, "\""+units.Printable(instance)+"\" is no name of an instance", "")
-		default:
-			name, enabled = with, with.Service()
+	name := d.defaultInstance(lines)
+	var last map[string]int // the last line of a key that takes all before it back
+	for i := range lines {
+		if lines[i].Value == "" {
+			if last == nil {
+				last = make(map[string]int)
+			}
+			last[lines[i].Key] = i
 		}
 	}
 	for i := range lines {
 		line := &lines[i]
-		if line.Value == "" || line.Key == "DefaultInstance" || strings.HasPrefix(line.Key, "X-") || isReset(lines[i+1:], line.Key) {
+		if line.Value == "" || line.Key == "DefaultInstance" || strings.HasPrefix(line.Key, "X-") {
 			continue
 		}
-		if u.Derived && line.File == u.Path {
+		if reset, is := last[line.Key]; is && i < reset {
+			continue
+		}
+		if d.u.Derived && line.File == d.u.Path {
 			continue // is for the template, not for every instance with a drop-in
 		}
-		directory := map[string]string{"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}[line.Key]
+		switch line.Key {
+		case "Alias":
+			d.alias(line, name)
+		case "WantedBy":
+			d.wantedBy(line, name, ".wants")
+		case "RequiredBy":
+			d.wantedBy(line, name, ".requires")
+		case "UpheldBy":
+			d.wantedBy(line, name, ".upholds")
+		case "Also":
+			d.warn(line, "Also= is ignored: every file is enabled by itself", "")
+		default:
+			p := problem(line, "unknown key \""+units.Printable(line.Key)+"=\" in [Install], ignoring", "")
+			p.Column = line.Column
+			if near := units.Nearest(line.Key, installKeys); near != "" {
+				p.Hint = "did you mean \"" + near + "=\"?"
+			}
+			d.warnings = append(d.warnings, p)
+		}
+	}
+}
+
+// defaultInstance is the name that is enabled: of a template, the instance it names.
+func (d *draft) defaultInstance(lines []units.Line) units.Name {
+	name := d.u.Name
+	value, line := lastValue(lines, "DefaultInstance")
+	if value == "" || name.Instance != "" {
+		return name // DefaultInstance= in the file of an instance is the template's
+	}
+	if !name.Template {
+		d.warn(line, "DefaultInstance= means something in a template only, ignoring", "")
+		return name
+	}
+	instance, err := name.Expand(value)
+	if err != nil {
+		d.fail(line, line.Key+"=: "+err.Error(), units.Hint(err))
+		return name
+	}
+	with, err := units.ParseName(name.Prefix + "@" + instance)
+	if err != nil || with.Template {
+		d.fail(line, line.Key+"=: \""+units.Printable(instance)+"\" is no name of an instance", "")
+		return name
+	}
+	return with
+}
+
+// wantedBy makes links in directories of the units that want this one.
+func (d *draft) wantedBy(line *units.Line, name units.Name, directory string) {
+	if name.Template {
+		d.warn(line, line.Key+"= of a template is ignored", "DefaultInstance= says which instance to enable")
+		return
+	}
+	for word := range strings.FieldsSeq(line.Value) {
+		other, ok := d.unitName(line, name, word)
+		if !ok {
+			continue
+		}
+		if t, is := d.resolve(d.u, word); is {
+			other = t.service
+			if t.missing != "" {
+				d.warn(line, line.Key+"=: "+t.missing+", taking it for "+units.Printable(other), t.hint)
+			}
+		}
+		if !units.IsUnitName(other) {
+			d.fail(line, line.Key+"=: \""+units.Printable(other)+"\" is no name of a unit", "for example multi-user.target")
+			continue
+		}
+		d.add(Link{other + directory + "/" + name.Service(), "../" + d.u.Name.Service()})
+	}
+}
+
+// unitName replaces the specifiers of a word, of which only those are possible that
+// never change on a machine: links are made before anything else is known.
+func (d *draft) unitName(line *units.Line, name units.Name, word string) (string, bool) {
+	other, err := name.Expand(word)
+	if err == nil && startOnly(name, word) && !name.Template {
+		d.fail(line, line.Key+"=: \""+units.Printable(word)+"\" has a specifier that only a start knows", "")
+		return "", false
+	}
+	if err != nil {
+		d.fail(line, line.Key+"=: "+err.Error(), units.Hint(err))
+		return "", false
+	}
+	return other, true
+}
+
+// alias makes other names for the service. The rules of templates are those of
+// systemctl enable.
+func (d *draft) alias(line *units.Line, name units.Name) {
+	for word := range strings.FieldsSeq(line.Value) {
+		other, ok := d.unitName(line, name, word)
+		if !ok {
+			continue
+		}
+		alias, err := units.ParseName(strings.TrimSuffix(other, ".service"))
 		switch {
-		case line.Key == "Also":
-			warnings = append(warnings, &units.Problem{File: line.File, Line: line.Line, Msg: "Also= is ignored: every file is enabled by itself"})
-			continue
-		case line.Key == "Alias":
-		case directory == "":
-			warnings = append(warnings, &units.Problem{File: line.File, Line: line.Line, Msg: "unknown key \"" + units.Printable(line.Key) + "=\" in [Install], ignoring"})
-			continue
-		case name.Template:
-			warnings = append(warnings, &units.Problem{File: line.File, Line: line.Line, Msg: line.Key + "= of a template is ignored", Hint: "DefaultInstance= says which instance to enable"})
-			continue
-		}
-		for _, word := range strings.Fields(line.Value) {
-			other, err := name.Expand(word)
-			if err != nil {
-				wrong(line, err.Error(), "")
+		case !units.IsUnitName(other):
+			d.fail(line, "Alias=: \""+units.Printable(other)+"\" is no name of a unit", "for example "+name.Prefix+"-too.service")
+		case !strings.HasSuffix(other, ".service"):
+			d.fail(line, "Alias=: \""+other+"\" is no service", "")
+		case err != nil:
+			d.fail(line, "Alias=: "+err.Error(), units.Hint(err))
+		case alias.Template != d.u.Name.Template:
+			d.fail(line, "Alias=: \""+other+"\": a template can have templates as aliases only, other units none", "")
+		case other != d.u.Name.Service():
+			if d.asked[other] != nil {
 				continue
 			}
-			if !units.IsUnitName(other) {
-				wrong(line, "\""+units.Printable(other)+"\" is no name of a unit", "for example multi-user.target")
-				continue
+			if d.asked == nil {
+				d.asked = make(map[string]*units.Line)
 			}
-			if line.Key != "Alias" {
-				l := Link{other + directory + "/" + enabled, "../" + u.Name.Service()}
-				in.add(l)
-				continue
-			}
-			alias, err := units.ParseName(strings.TrimSuffix(other, ".service"))
-			switch {
-			case !strings.HasSuffix(other, ".service"):
-				wrong(line, "\""+other+"\" is no service", "")
-			case err != nil:
-				wrong(line, err.Error(), "")
-			case alias.Template != u.Name.Template:
-				wrong(line, "\""+other+"\": a template can have templates as aliases only, other units none", "")
-			case other != u.Name.Service():
-				in.aliases = append(in.aliases, other)
-				in.add(Link{other, u.Name.Service()})
-			}
+			d.asked[other] = line
+			d.aliases = append(d.aliases, other)
+			d.add(Link{other, d.u.Name.Service()})
 		}
 	}
-	return in, errs, warnings
 }
 
-func (in *installed) add(l Link) {
-	for _, known := range in.links {
-		if known.Name == l.Name {
-			return
-		}
-	}
-	in.links = append(in.links, l)
-}
-
-// lastValue is the assignment that counts of a key with one value.
-func lastValue(lines []units.Line, key string) (value string, at *units.Line) {
-	for i := range lines {
-		if lines[i].Key == key {
-			value, at = lines[i].Value, &lines[i]
-		}
-	}
-	return value, at
-}
-
-// isReset tells whether one of the lines that follow takes a list back.
-func isReset(lines []units.Line, key string) bool {
-	for i := range lines {
-		if lines[i].Key == key && lines[i].Value == "" {
-			return true
-		}
-	}
-	return false
-}
+// add lets a link be asked for twice; Convert drops the second.
+func (in *installed) add(l Link) { in.links = append(in.links, l) }

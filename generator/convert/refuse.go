@@ -10,29 +10,31 @@ import (
 // that the service needs as it sets them itself. Anything is allowed that ok accepts.
 var refusals = [...]struct {
 	key       string
+	list      bool // every line counts, not the last alone
 	ok        func(value string) bool
 	why, hint string
 }{
-	{"ExecStart", nil, "the service runs the container", "write Exec= in [Container]"},
-	{"Type", is("notify"), "the service is always of Type=notify", "leave it out; with Notify=yes in [Container] the payload says when it is ready"},
-	{"NotifyAccess", is("all"), "the service needs NotifyAccess=all", "leave it out"},
-	{"Delegate", is("yes", "true", "on", "1"), "the runtime needs Delegate=yes", "leave it out"},
-	{"DelegateSubgroup", nil, "the service arranges its cgroup itself", "leave it out"},
-	{"KillMode", is("mixed"), "the service needs KillMode=mixed", "leave it out"},
-	{"PIDFile", nil, "systemd is told the main process", "leave it out"},
-	{"ExitType", is("main"), "the exit status of the payload would be lost", "leave it out"},
-	{"User", nil, "the runtime must run as root", "write User= in [Container]"},
-	{"Group", nil, "the runtime must run as root", "write User=USER:GROUP in [Container]"},
-	{"DynamicUser", off, "the runtime must run as root", "write User= in [Container]"},
-	{"ProtectSystem", not("strict"), "the runtime must write below /run", "ProtectSystem=full is possible; ReadOnly=yes in [Container] protects the image"},
-	{"ReadOnlyPaths", spares, "the runtime must write below /run, and a fetch below /var/lib/syscontainer", "ReadOnly=yes in [Container] protects the image"},
-	{"ProtectControlGroups", off, "the runtime must make cgroups", "leave it out"},
-	{"RestrictNamespaces", off, "the runtime must make namespaces", "leave it out"},
-	{"SystemCallFilter", func(v string) bool { return strings.HasPrefix(v, "~") }, "the runtime needs more system calls than its payload", "leave it out; the payload has a filter of its own"},
-	{"DevicePolicy", not("strict"), "the runtime must make device nodes", "DevicePolicy=closed is possible"},
-	{"CapabilityBoundingSet", nil, "the runtime needs more rights than its payload", "write AddCapability= and DropCapability= in [Container]"},
-	{"RootDirectory", is("/"), "the runtime is not there", "leave it out"},
-	{"RootImage", nil, "the runtime is not there", "leave it out"},
+	{"ExecStart", true, nil, "the service runs the container", "write Exec= in [Container]"},
+	{"Type", false, func(v string) bool { return v == "notify" || v == "oneshot" }, "the service is of Type=notify, or of Type=oneshot",
+		"leave it out; with Notify=yes in [Container] the payload says when it is ready"},
+	{"NotifyAccess", false, is("all"), "the service needs NotifyAccess=all", "leave it out"},
+	{"Delegate", true, is("yes", "true", "on", "1"), "the runtime needs Delegate=yes", "leave it out"},
+	{"DelegateSubgroup", false, nil, "the service arranges its cgroup itself", "leave it out"},
+	{"KillMode", false, is("mixed"), "the service needs KillMode=mixed", "leave it out"},
+	{"PIDFile", false, nil, "systemd is told the main process", "leave it out"},
+	{"ExitType", false, is("main"), "the exit status of the payload would be lost", "leave it out"},
+	{"User", false, nil, "the runtime must run as root", "write User= in [Container]"},
+	{"Group", false, nil, "the runtime must run as root", "write User=USER:GROUP in [Container]"},
+	{"DynamicUser", false, off, "the runtime must run as root", "write User= in [Container]"},
+	{"ProtectSystem", false, not("strict"), "the runtime must write below /run", "ProtectSystem=full is possible; ReadOnly=yes in [Container] protects the image"},
+	{"ReadOnlyPaths", true, spares, "the runtime must write below /run, and a fetch below /var/lib/syscontainer", "ReadOnly=yes in [Container] protects the image"},
+	{"ProtectControlGroups", false, off, "the runtime must make cgroups", "leave it out"},
+	{"RestrictNamespaces", true, off, "the runtime must make namespaces", "leave it out"},
+	{"SystemCallFilter", true, func(v string) bool { return strings.HasPrefix(v, "~") }, "the runtime needs more system calls than its payload", "leave it out; the payload has a filter of its own"},
+	{"DevicePolicy", false, not("strict"), "the runtime must make device nodes", "DevicePolicy=closed is possible"},
+	{"CapabilityBoundingSet", true, nil, "the runtime needs more rights than its payload", "write AddCapability= and DropCapability= in [Container]"},
+	{"RootDirectory", false, is("/"), "the runtime is not there", "leave it out"},
+	{"RootImage", false, nil, "the runtime is not there", "leave it out"},
 }
 
 func is(values ...string) func(string) bool {
@@ -68,16 +70,22 @@ func spares(v string) bool {
 	return true
 }
 
-// refuse says why a line of [Service] is not possible; nil if it is.
-func refuse(line *units.Line) *units.Problem {
-	if line.Value == "" {
-		return nil
-	}
+// refuse finds the lines of [Service] that are not possible. Those that a later one
+// replaces are none.
+func (d *draft) refuse() {
 	for i := range refusals {
 		r := &refusals[i]
-		if r.key == line.Key && (r.ok == nil || !r.ok(line.Value)) {
-			return &units.Problem{File: line.File, Line: line.Line, Msg: line.Key + "= in [Service] is not possible: " + r.why, Hint: r.hint}
+		lines := effective(d.service, r.key)
+		if !r.list && len(lines) > 0 {
+			lines = lines[len(lines)-1:]
+		}
+		for _, line := range lines {
+			if r.ok == nil || !r.ok(line.Value) {
+				d.fail(line, r.key+"= in [Service] is not possible: "+r.why, r.hint)
+			}
 		}
 	}
-	return nil
+	if value, line := lastValue(d.service, "Restart"); d.oneshot() && (value == "always" || value == "on-success") {
+		d.fail(line, "Restart="+value+" in [Service] is not possible: with Type=oneshot systemd refuses it", "Restart=on-failure is possible")
+	}
 }

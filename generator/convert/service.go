@@ -1,166 +1,87 @@
 package convert
 
 import (
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"syscontainer/units"
 )
 
-const store = "/var/lib/syscontainer"
-
-// service writes NAME.service. What a person put into [Container] stands in the
-// section [X-Container], which systemd ignores and render reads; no word of it comes
-// onto an Exec line, but for the checked name of the runtime.
-func (conv *converter) service(u *units.Unit, c *units.Container) (text *unitText, errs, warnings units.Problems) {
-	t := newText(2048)
+// write makes NAME.service. What a person put into [Container] stands in the section
+// [X-Container], which systemd ignores and render reads.
+func (d *draft) write() {
+	t := d.t
+	d.share()
 
 	t.section("Unit")
-	for _, line := range u.Section("Unit") {
-		if line.Key != "SourcePath" {
-			pass(t, &line, &warnings)
+	for i := range d.unit {
+		if line := &d.unit[i]; line.Key != "SourcePath" && d.clean(line) {
+			t.set(line.Key, d.translate(line))
 		}
 	}
-	sourcePath(t, u)
-	t.set("RequiresMountsFor", strings.Join(mountsNeeded(u, c), " "))
+	if len(d.bindsTo) > 0 {
+		t.set("BindsTo", strings.Join(d.bindsTo, " "))
+	}
+	if len(d.after) > 0 {
+		t.set("After", strings.Join(d.after, " "))
+	}
+	sourcePath(t, d.u)
+	if paths := d.mountsNeeded(); paths != "" {
+		t.set("RequiresMountsFor", paths)
+	}
 
 	t.section(units.GeneratedSection)
-	for _, line := range u.Section("Container") {
-		if cleanKey(line.Key) {
-			t.set(line.Key, line.Value)
+	for i := range d.container {
+		line := &d.container[i]
+		if !cleanKey(line.Key) {
+			continue // units warned
+		}
+		value := line.Value
+		for _, r := range d.replaced {
+			if r.line == line {
+				value = r.value
+			}
+		}
+		t.set(line.Key, value)
+	}
+	for _, key := range []string{"Set", "Export"} {
+		if lines := effective(d.container, key); len(lines) > 0 {
+			d.warn(lines[len(lines)-1], key+"= has no effect yet: templates of images are not applied", "")
 		}
 	}
 
 	t.section("Service")
-	lines := u.Section("Service")
-	for i := range lines {
-		line := &lines[i]
-		if p := refuse(line); p != nil {
-			errs = append(errs, p)
-		} else if !ours(line.Key) {
-			pass(t, line, &warnings)
+	d.refuse()
+	for i := range d.service {
+		if line := &d.service[i]; !ours(line.Key) && d.clean(line) {
+			t.set(line.Key, line.Value)
 		}
 	}
-	t.set("Type", "notify")
+	if d.oneshot() {
+		t.set("Type", "oneshot")
+	} else {
+		t.set("Type", "notify")
+	}
 	t.set("NotifyAccess", "all")
 	t.set("Delegate", "yes")
 	t.set("KillMode", "mixed")
-	stopping(t, c, lines, &warnings)
-	if value, _ := lastValue(lines, "SyslogIdentifier"); value == "" {
+	d.limits()
+	if value, _ := lastValue(d.service, "SyslogIdentifier"); value == "" {
 		t.set("SyslogIdentifier", "%N")
 	}
-	runtime, notify := " --runtime="+c.Runtime, ""
-	if c.Notify {
-		notify = " --notify"
+	d.execLines()
+	if t.tooLong != "" {
+		d.errs = append(d.errs, &units.Problem{File: d.u.Path, Msg: "the line of " + t.tooLong + "= becomes longer than 1 MiB"})
 	}
-	t.set("ExecStartPre", conv.Render+" --unit=%y %N")
-	passList(t, lines, "ExecStartPre")
-	t.set("ExecStart", conv.Render+" --start"+runtime+notify+" %N")
-	passList(t, lines, "ExecStopPost")
-	t.set("ExecStopPost", "-"+conv.Render+" --clean"+runtime+" %N")
-	return t, errs, warnings
 }
 
-// mountsNeeded are the store and all paths of the host that the container sees or that
-// are made for it, as words with specifiers.
-func mountsNeeded(u *units.Unit, c *units.Container) []string {
-	needed := []string{store}
-	add := func(written string) {
-		if s, err := u.Name.Rewrite(written, units.AllSpecifiers, pathWord, pathWord); err == nil && s != "" && !slices.Contains(needed, s) {
-			needed = append(needed, s)
-		}
-	}
-	for _, v := range c.Volumes {
-		add(v.Written)
-	}
-	for _, line := range c.Tmpfiles {
-		add(units.TmpfilesPath(line))
-	}
-	return needed
-}
-
-// ours are keys of [Service] that are not passed on where they stand.
-func ours(key string) bool {
-	switch key {
-	case "Type", "NotifyAccess", "Delegate", "KillMode", "ExecStart", "ExecStartPre", "ExecStopPost":
+// clean tells whether a line can be handed on to systemd.
+func (d *draft) clean(line *units.Line) bool {
+	if cleanKey(line.Key) {
 		return true
 	}
+	d.warnings = append(d.warnings, &units.Problem{File: line.File, Line: line.Line, Column: line.Column,
+		Msg: "unknown key \"" + units.Printable(line.Key) + "=\", ignoring"})
 	return false
-}
-
-// stopping sets what StopSignal= and StopTimeout= say. Without them a stop may take
-// ten seconds, as Quadlet's: a payload that ignores SIGTERM, which process 1 of a
-// container does unless it has a handler, shall not take systemd's ninety.
-func stopping(t *unitText, c *units.Container, lines []units.Line, warnings *units.Problems) {
-	twice := func(ours, key string) {
-		if value, at := lastValue(lines, key); value != "" {
-			*warnings = append(*warnings, &units.Problem{File: at.File, Line: at.Line, Msg: key + "= in [Service] is ignored: " + ours + "= is set in [Container]"})
-		}
-	}
-	if c.StopSignal != "" {
-		twice("StopSignal", "KillSignal")
-		t.set("KillSignal", c.StopSignal)
-	}
-	own, _ := lastValue(lines, "TimeoutStopSec")
-	both, _ := lastValue(lines, "TimeoutSec")
-	switch {
-	case c.StopTimeout != units.NotSet:
-		twice("StopTimeout", "TimeoutStopSec")
-		t.set("TimeoutStopSec", span(c.StopTimeout))
-	case own == "" && both == "":
-		t.set("TimeoutStopSec", "10s")
-	}
-}
-
-// span writes a time span for systemd, to which 0 would mean infinity.
-func span(d time.Duration) string {
-	switch {
-	case d == units.Infinity:
-		return "infinity"
-	case d < time.Microsecond:
-		return "1us"
-	case d%time.Second == 0:
-		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
-	}
-	return strconv.FormatInt(int64(d/time.Microsecond), 10) + "us"
-}
-
-// dependencies are the keys of [Unit] that list units.
-var dependencies = []string{"After", "Before", "Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds",
-	"Conflicts", "OnFailure", "OnSuccess", "PropagatesReloadTo", "ReloadPropagatedFrom", "PropagatesStopTo",
-	"StopPropagatedFrom", "JoinsNamespaceOf"}
-
-// pass hands a line on to systemd. Where units are listed, a file of ours or of
-// Quadlet stands for its service.
-func pass(t *unitText, line *units.Line, warnings *units.Problems) {
-	if !cleanKey(line.Key) {
-		*warnings = append(*warnings, &units.Problem{File: line.File, Line: line.Line, Msg: "unknown key \"" + units.Printable(line.Key) + "=\", ignoring"})
-		return
-	}
-	value := line.Value
-	if strings.Contains(value, "container") && slices.Contains(dependencies, line.Key) {
-		words := strings.Fields(value)
-		for i, w := range words {
-			for _, suffix := range []string{".syscontainer", ".container"} {
-				if name, ok := strings.CutSuffix(w, suffix); ok {
-					words[i] = name + ".service"
-				}
-			}
-		}
-		value = strings.Join(words, " ")
-	}
-	t.set(line.Key, value)
-}
-
-// passList hands on the lines of a list that no later line takes back.
-func passList(t *unitText, lines []units.Line, key string) {
-	for i := range lines {
-		if lines[i].Key == key && lines[i].Value != "" && !isReset(lines[i+1:], key) {
-			t.set(key, lines[i].Value)
-		}
-	}
 }
 
 // cleanKey accepts what systemd's own keys are made of, and X-…; nothing that would

@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"syscontainer/units"
@@ -8,15 +10,20 @@ import (
 
 // stub writes the service of a file with errors. render --fail says them on stderr,
 // so that journal and systemctl status show them, and fails.
-func (c *converter) stub(u *units.Unit, errs units.Problems) *unitText {
+func (d *draft) stub() *unitText {
 	t := newText(1024)
 	t.section("Unit")
-	if description, at := lastValue(u.Section("Unit"), "Description"); at != nil && description != "" {
+	if description, _ := lastValue(d.unit, "Description"); description != "" {
 		t.set("Description", description)
 	}
-	sourcePath(t, u)
+	sourcePath(t, d.u)
 	t.section("X-Error")
-	for _, p := range errs {
+	all := slices.Concat(d.errs, d.others)
+	for i, p := range all {
+		if i == mostErrors {
+			t.set("Error", "and "+strconv.Itoa(len(all)-i)+" more")
+			break
+		}
 		for line := range strings.SplitSeq(p.Error(), "\n") {
 			t.set("Error", units.Printable(line))
 		}
@@ -25,6 +32,9 @@ func (c *converter) stub(u *units.Unit, errs units.Problems) *unitText {
 	t.set("Type", "oneshot")
 	t.set("NotifyAccess", "main")
 	t.set("SyslogIdentifier", "%N")
-	t.set("ExecStart", c.Render+" --fail --unit=%y %N")
+	t.set("ExecStart", d.Render+" --fail --unit=%y %N")
 	return t
 }
+
+// mostErrors bounds what a start says, and the file.
+const mostErrors = 100

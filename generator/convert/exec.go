@@ -1,0 +1,101 @@
+package convert
+
+import (
+	"strings"
+
+	"syscontainer/units"
+)
+
+// execLines writes the commands of the service. No word of a person stands among them
+// but names that were checked: the runtime's, the container's.
+func (d *draft) execLines() {
+	oneshot := d.oneshot()
+	t, runtime, start := d.t, " --runtime="+d.c.Runtime, ""
+	if d.c.Notify && !oneshot {
+		start = " --notify"
+	}
+	if oneshot {
+		start += " --wait"
+		if _, line := lastValue(d.container, "Notify"); d.c.Notify {
+			d.warn(line, "Notify= means nothing with Type=oneshot, ignoring", "")
+		}
+	}
+	id := d.id()
+	t.set("ExecStartPre", d.Render+" --unit=%y %N")
+	for _, line := range effective(d.service, "ExecStartPre") {
+		t.set(line.Key, line.Value)
+	}
+	t.set("ExecStart", d.Render+" --start"+runtime+start+id+" %N")
+	if d.c.ReloadSignal != "" || len(d.c.ReloadCmd) > 0 {
+		for _, line := range effective(d.service, "ExecReload") {
+			d.fail(line, "ExecReload= in [Service] is not possible: [Container] says how to reload", "leave out one of them")
+		}
+		t.set("ExecReload", d.Render+" --reload --unit=%y %N")
+	} else {
+		for _, line := range effective(d.service, "ExecReload") {
+			t.set(line.Key, line.Value)
+		}
+	}
+	for _, line := range effective(d.service, "ExecStopPost") {
+		t.set(line.Key, line.Value)
+	}
+	t.set("ExecStopPost", "-"+d.Render+" --clean"+runtime+id+" %N")
+}
+
+// ours are keys of [Service] that are not passed on where they stand.
+func ours(key string) bool {
+	switch key {
+	case "Type", "NotifyAccess", "Delegate", "KillMode", "ExecStart", "ExecStartPre", "ExecReload", "ExecStopPost":
+		return true
+	}
+	return false
+}
+
+// oneshot tells whether the service is done when the payload ends well.
+func (d *draft) oneshot() bool {
+	value, _ := lastValue(d.service, "Type")
+	return value == "oneshot"
+}
+
+// id is the option with the name of the runtime's container; "" if it is called like
+// the service.
+func (d *draft) id() string {
+	written, line := lastValue(d.container, "ContainerName")
+	if written == "" || d.c.Name == "" {
+		return ""
+	}
+	same := func(s string) string { return s }
+	id, err := d.u.Name.Rewrite(unquoted(written), units.AllSpecifiers, same, same)
+	if err != nil {
+		return "" // told already
+	}
+	if d.u.Name.Template && !startOnly(d.u.Name, written) {
+		d.warn(line, "ContainerName=: all instances are called "+id+", so that only one can run", "write "+id+"-%i")
+	}
+	if other := d.claimID(id); other != "" {
+		d.fail(line, "ContainerName=: the container of "+other+" is called "+id+" too", "")
+	}
+	return " --id=" + id
+}
+
+// claimID makes the name the unit's; or says whose it is. A container without
+// ContainerName= is called like its service.
+func (c *converter) claimIDs() {
+	c.ids = make(map[string]*units.Unit)
+	for _, u := range c.set.Units {
+		if written, _ := lastValue(u.Lines, "ContainerName"); written == "" && !strings.ContainsAny(u.Name.Full, `@:\`) {
+			c.ids[u.Name.Full] = u // with these characters it is not a ContainerName=
+		}
+	}
+}
+
+func (d *draft) claimID(id string) (taken string) {
+	if d.ids == nil {
+		d.claimIDs()
+	}
+	if other := d.ids[id]; other != nil && other != d.u {
+		return other.Path
+	}
+	d.ids[id] = d.u
+	return ""
+}
