@@ -43,6 +43,9 @@ func TestWrongUse(t *testing.T) {
 		{"frobnicate", `unknown verb "frobnicate"`},
 		{"--frob", "unknown option --frob"},
 		{"--root", "no value for option --root"},
+		{"check --frob", "unknown option --frob"},
+		{"check x", "no .syscontainer file"},
+		{"cat", "is missing"},
 		{"pull", "an image is missing"},
 		{"pull --frob x", "unknown option --frob"},
 		{"--root . pull busybox", "docker.io/library/busybox"},
@@ -67,7 +70,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, verb := range [][]string{{}, {"pull"}, {"images"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
+	for _, verb := range [][]string{{}, {"check"}, {"cat"}, {"pull"}, {"images"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
 		long, stderr, status := command(t, append(verb, "--help")...)
 		short, _, _ := command(t, append(verb, "-h")...)
 		if status != 0 || stderr != "" || long != short || !strings.HasPrefix(long, "Usage: syscontainer") {

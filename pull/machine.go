@@ -1,0 +1,263 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"syscontainer/pull/store"
+	"syscontainer/units"
+)
+
+// machine is what units are checked for: what lies below a root, out of
+// which no link leads.
+type machine struct {
+	root string // "/" for this machine
+	fd   int    // -1: there is no such root, so nothing is there
+	real string // the root with its own links followed
+
+	away []string // directories of the search path that are in /var or /home, and told
+}
+
+func openMachine(root string) *machine {
+	h := &machine{root: root, fd: -1}
+	if fd, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+		h.fd = fd
+		h.real, _ = os.Readlink(fdPath(fd))
+	}
+	return h
+}
+
+func (h *machine) close() {
+	if h.fd >= 0 {
+		unix.Close(h.fd)
+	}
+}
+
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+func (h *machine) open(name string, flags int) (fd int, err error) {
+	if h.fd < 0 {
+		return -1, unix.ENOENT
+	}
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	for {
+		fd, err = unix.Openat2(h.fd, "./"+name, &how)
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return fd, err
+		}
+	}
+}
+
+// resolve follows all links. What is not there, or cannot be reached, is "".
+func (h *machine) resolve(name string) (real string, isDir bool) {
+	fd, err := h.open(name, unix.O_PATH)
+	if err != nil {
+		return "", false
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "", false
+	}
+	if real, err = os.Readlink(fdPath(fd)); err != nil {
+		real = name
+	} else if h.real != "/" {
+		real = "/" + strings.TrimPrefix(strings.TrimPrefix(real, h.real), "/")
+	}
+	return real, st.Mode&unix.S_IFMT == unix.S_IFDIR
+}
+
+// exists takes what cannot be looked at, for want of rights, as there.
+func (h *machine) exists(name string) bool {
+	fd, err := h.open(name, unix.O_PATH)
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err == nil || err == unix.EACCES
+}
+
+func below(name string, dirs ...string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+}
+
+// mounted is which of the file systems that come late a path is on.
+func mounted(real string) string {
+	for _, dir := range []string{"/var", "/home"} {
+		if below(real, dir) {
+			return dir
+		}
+	}
+	return ""
+}
+
+const notAtBoot = ", which is not there at boot if "
+
+// directories warns of those in the search path that may be missing at boot.
+func (h *machine) directories(searchPath []string) (warnings units.Problems) {
+	for _, dir := range searchPath {
+		h.directory(dir, 0, &warnings)
+	}
+	return warnings
+}
+
+func (h *machine) directory(dir string, depth int, warnings *units.Problems) {
+	real, isDir := h.resolve(dir)
+	if late := mounted(real); late != "" && !below(dir, h.away...) {
+		h.away = append(h.away, dir)
+		*warnings = append(*warnings, &units.Problem{File: dir, Msg: "lies in " + real + notAtBoot + late + " is mounted later"})
+	}
+	if !isDir || depth > 32 {
+		return
+	}
+	fd, err := h.open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return
+	}
+	d := os.NewFile(uintptr(fd), dir)
+	entries, _ := d.ReadDir(-1)
+	d.Close()
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, e := range entries {
+		full := path.Join(dir, e.Name())
+		if e.IsDir() {
+			h.directory(full, depth+1, warnings)
+			continue
+		}
+		if e.Type() != fs.ModeSymlink || path.Ext(e.Name()) != "" && path.Ext(e.Name()) != ".d" {
+			continue
+		}
+		if real, isDir := h.resolve(full); isDir && below(real, dir) || real != "" && !isDir {
+			continue // a loop, or a file
+		} else if isDir {
+			h.directory(full, depth+8, warnings) // loops of links end soon
+			continue
+		}
+		target, err := os.Readlink(filepath.Join(h.root, full))
+		if err != nil {
+			continue
+		}
+		if late := mounted(target); late != "" {
+			*warnings = append(*warnings, &units.Problem{File: full, Msg: "links to " + units.Printable(target) + ", which is not there; no unit in it is read until " + late + " is mounted"})
+		}
+	}
+}
+
+// look compares a unit with the host. installed is false for a file that is no part
+// of it yet.
+func (h *machine) look(u *units.Unit, c *units.Container, installed bool) (warnings, notes units.Problems) {
+	if installed {
+		for _, source := range u.Sources {
+			real, _ := h.resolve(source)
+			late := mounted(real)
+			if late == "" || below(source, h.away...) || slices.ContainsFunc(u.Warnings, func(p *units.Problem) bool {
+				return p.File == source && strings.Contains(p.Msg, notAtBoot)
+			}) {
+				continue
+			}
+			warnings = append(warnings, &units.Problem{File: source, Msg: "lies in " + real + notAtBoot + late + " is mounted later"})
+		}
+	}
+	w, n := h.lookForFiles(u, c)
+	warnings, notes = append(warnings, w...), append(notes, n...)
+	if p, isWarning := h.lookForImage(u, c); isWarning {
+		warnings = append(warnings, p)
+	} else if p != nil {
+		notes = append(notes, p)
+	}
+	if p := h.lookForRuntime(u, c); p != nil {
+		notes = append(notes, p)
+	}
+	return warnings, notes
+}
+
+// lookForImage says nothing of an image that only an instance names.
+func (h *machine) lookForImage(u *units.Unit, c *units.Container) (p *units.Problem, isWarning bool) {
+	line := lastLine(u, "Image")
+	if c.Image == "" || line == nil || startOnly(u.Name, line.Value) {
+		return nil, false
+	}
+	_, err := store.Lookup(h.root, c.Image)
+	if err == nil || c.Pull == "always" {
+		return nil, false
+	}
+	p = &units.Problem{File: line.File, Line: line.Line, Column: line.ValueColumn}
+	if !errors.Is(err, fs.ErrNotExist) {
+		p.Msg = "whether image " + c.Image + " is in the store is not known: " + err.Error()
+		return p, false
+	}
+	p.Msg = "image " + c.Image + " is not in the store"
+	if c.Pull == "never" {
+		p.Msg += ", and with Pull=never the start fails"
+		p.Hint = "syscontainer pull " + c.Image
+		return p, true
+	}
+	if transport, rest, local := strings.Cut(c.Image, ":/"); local && slices.Contains([]string{"oci", "oci-archive", "docker-archive", "dir"}, transport) {
+		source, _, _ := strings.Cut("/"+rest, ":")
+		if !h.exists(source) {
+			p.Msg += ", and " + source + " is not there to make it of"
+			return p, !mayCome(source)
+		}
+	}
+	p.Msg += ", the first start fetches it"
+	return p, false
+}
+
+// runtimePath is where a runtime is looked for (the $PATH of system services).
+var runtimePath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
+func (h *machine) installed(program string) bool {
+	if strings.HasPrefix(program, "/") {
+		return h.exists(program)
+	}
+	return slices.ContainsFunc(runtimePath, func(dir string) bool { return h.exists(path.Join(dir, program)) })
+}
+
+func (h *machine) lookForRuntime(u *units.Unit, c *units.Container) *units.Problem {
+	if h.installed(c.Runtime) {
+		return nil
+	}
+	p := &units.Problem{File: u.Path, Msg: "runtime " + c.Runtime + " is not installed"}
+	if line := lastLine(u, "Runtime"); line != nil && line.Value != "" {
+		p.File, p.Line, p.Column = line.File, line.Line, line.ValueColumn
+	}
+	for _, other := range []string{"runc", "crun"} {
+		if h.installed(other) {
+			p.Hint = "Runtime=" + other + " is"
+			break
+		}
+	}
+	return p
+}
+
+// lastLine is the assignment of [Container] that counts, nil if there is none.
+func lastLine(u *units.Unit, key string) *units.Line {
+	for i := len(u.Lines) - 1; i >= 0; i-- {
+		if l := &u.Lines[i]; l.Section == "Container" && l.Key == key {
+			return l
+		}
+	}
+	return nil
+}
+
+// startOnly tells whether a value depends on what only a start knows: the instance of
+// a template, or the machine.
+func startOnly(n units.Name, value string) bool {
+	for i := 0; i+1 < len(value); i++ {
+		if value[i] != '%' {
+			continue
+		}
+		i++
+		if strings.IndexByte(units.HostSpecifiers, value[i]) >= 0 || n.Template && strings.IndexByte("nNiIf", value[i]) >= 0 {
+			return true
+		}
+	}
+	return false
+}
