@@ -66,7 +66,7 @@ func TestContainer(t *testing.T) {
 		"Runtime=/opt/r-1.2/crun":           func(c *Container) { c.Runtime = "/opt/r-1.2/crun" },
 		"StopSignal=int\nStopTimeout=90":    func(c *Container) { c.StopSignal, c.StopTimeout = "SIGINT", 90*time.Second },
 		"Tmpfiles=d /var/lib/%N 0755 - - -\nTmpfiles=L+ %t/x - - - - /y": func(c *Container) {
-			c.Tmpfiles = []string{"d /var/lib/%N 0755 - - -", "L+ %t/x - - - - /y"}
+			c.Tmpfiles = []string{"d /var/lib/web 0755 - - -", "L+ %t/x - - - - /y"}
 		},
 		"X-Note=anything\nNoNewPrivileges=yes": func(c *Container) {},
 	} {
@@ -87,11 +87,11 @@ func TestContainer(t *testing.T) {
 func TestContainerErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"Image=busybox":          "web:3: Image=: image \"busybox\" names no registry\nhint: write the registry too, for example docker.io/library/busybox",
-		"Image=":                 "web: Image= is missing in [Container]",
+		"Image=":                 "web: Image= or Rootfs= is missing in [Container]",
 		"Image=x.image":          "web:3: Image=: references to units of podman, such as \"x.image\", are not possible\nhint: name the image itself",
 		`Exec=a "b`:              `web:3: Exec=: quote " is not closed`,
 		`Exec=\xe9`:              `web:3: Exec=: "\xe9" is not valid UTF-8, and the runtime takes nothing else`,
-		"Exec=date +%Y":          "web:3: Exec=: specifier %Y is not possible here\nhint: write %%Y for a percent sign and Y",
+		"Exec=date +%Y":          "web:3: Exec=: specifier %Y is not possible here: it would be a path of the generated service\nhint: write the path itself, or %%Y for a percent sign and Y",
 		`Environment=A=\q`:       "web:3: Environment=: unknown escape \"\\\\q\"\nhint: write \\\\ for a backslash",
 		"Environment=PATH":       "web:3: Environment=: \"PATH\" has no =\nhint: write PATH=value, or quotes around the whole assignment: \"KEY=some value\"",
 		"Environment==x":         `web:3: Environment=: "=x" names no variable`,
@@ -102,7 +102,7 @@ func TestContainerErrors(t *testing.T) {
 		"Volume=/data:ro":        "web:3: Volume=: \"/data:ro\" has no source: volumes without a name are not possible\nhint: write the directory of the host too, for example Volume=/var/lib/web:/data",
 		"Volume=db:/data":        "web:3: Volume=: source \"db\" is no absolute path\nhint: write a directory of the host: Volume=/var/lib/db:/data",
 		"Volume=db.volume:/d:ro": "web:3: Volume=: source \"db.volume\" is no absolute path\nhint: write a directory of the host: Volume=/var/lib/db:/d:ro",
-		"Volume=./x:/data":       "web:3: Volume=: source \"./x\" is no absolute path\nhint: write an absolute path",
+		"Volume=./x:/data":       "web:3: Volume=: \"./x\" is relative to the directory of the unit's file, which is not known\nhint: write an absolute path",
 		"Volume=:/data":          "web:3: Volume=: \":/data\" has an empty source\nhint: the form is SOURCE:TARGET[:OPTIONS]",
 		"Volume=/a:/b:ro:x":      "web:3: Volume=: \"/a:/b:ro:x\" has more than three parts\nhint: the form is SOURCE:TARGET[:OPTIONS]",
 		"Volume=/a/../b:/c":      "web:3: Volume=: \"/a/../b\" has .. in it\nhint: for example /b",
@@ -114,7 +114,7 @@ func TestContainerErrors(t *testing.T) {
 		"Tmpfs=/a:size=,ro":      `web:3: Tmpfs=: option "size=" has a malformed value`,
 		"ReadOnly=ture":          "web:3: ReadOnly=: \"ture\" is no boolean\nhint: write yes or no",
 		"AddCapability=NET_ADMN": "web:3: AddCapability=: \"NET_ADMN\" is no capability\nhint: did you mean \"CAP_NET_ADMIN\"?",
-		"Network=bridge":         "web:3: Network=: network \"bridge\" is not possible\nhint: write \"host\" or \"none\"",
+		"Network=bridge":         "web:3: Network=: network \"bridge\" is not possible: no network is made here\nhint: write host, none, ns:/run/netns/NAME for a network that another program makes, or NAME.syscontainer",
 		"HostName=a..b":          "web:3: HostName=: \"a..b\" is no host name\nhint: at most 64 letters, digits, - and .",
 		"Notify=healthy":         "web:3: Notify=: \"healthy\" is not possible, there are no health checks\nhint: let the payload send READY=1, and set WatchdogSec= in [Service]",
 		"Pull=newer":             "web:3: Pull=: \"newer\" is not possible\nhint: write \"always\": it fetches only what has changed",
@@ -126,8 +126,8 @@ func TestContainerErrors(t *testing.T) {
 		"Tmpfiles=d a":           "web:3: Tmpfiles=: \"d a\" names no absolute path\nhint: the form is TYPE PATH [MODE USER GROUP AGE ARGUMENT], see tmpfiles.d(5)",
 		"Tmpfiles=d /a rx":       "web:3: Tmpfiles=: invalid mode \"rx\"\nhint: the form is TYPE PATH [MODE USER GROUP AGE ARGUMENT], see tmpfiles.d(5)",
 		"PublishPort=80:80":      "web:3: PublishPort= of Quadlet is not possible\nhint: with Network=host every port the payload opens is the machine's; a socket unit passes one port on",
-		"NoNewPrivileges=enable": "web:3: NoNewPrivileges=: only yes is possible",
-		"AddCapability=KILL\nDropCapability=kill": `web: "KILL" stands in AddCapability= and in DropCapability=`,
+		"NoNewPrivileges=enable": "web:3: NoNewPrivileges=: \"enable\" is no boolean\nhint: write yes or no",
+		"AddCapability=KILL\nDropCapability=kill": `web:4: "KILL" stands in AddCapability= and in DropCapability=`,
 		// All of them, not the first.
 		"ReadOnly=x\nPull=y\nImage=z": "web:3: ReadOnly=: \"x\" is no boolean\nhint: write yes or no\n" +
 			"web:4: Pull=: \"y\" is not possible\nhint: write \"missing\", \"never\" or \"always\"\n" +
@@ -149,7 +149,7 @@ func TestContainerWarnings(t *testing.T) {
 		"Exec=a\nExec=b":    "web:4: Exec= is set again, the line before is ignored",
 		`Exec=a\d`:          "web:3: Exec=: unknown escape \"\\\\d\" stays as it is\nhint: write \\\\ for a backslash",
 		"Volume=/a:/b:ro,Z": "web:3: Volume=: option Z is ignored: SELinux labels are not changed",
-		"HealthCmd=x":       "web:3: HealthCmd= of Quadlet is not possible, ignoring\nhint: with Notify=yes, WatchdogSec= in [Service] restarts a payload that hangs",
+		"Retry=3":           "web:3: Retry= of Quadlet is not possible, ignoring\nhint: a fetch is repeated by itself",
 	} {
 		_, errs, warnings := read(t, "web", text)
 		if warnings.Error() != want || len(errs) > 0 {
@@ -182,7 +182,7 @@ func TestReadGenerated(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 	for text, want := range map[string]string{
-		"":                             "web.service: Image= is missing in [Container]",
+		"":                             "web.service: Image= or Rootfs= is missing in [Container]",
 		"[X-Container]\nImage=q.io/a:": "web.service:2: Image=: image \"q.io/a:\" has a malformed tag",
 		"[X-Container":                 "web.service:1: section header",
 	} {

@@ -1,21 +1,10 @@
 package units
 
 import (
-	"path"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
-
-// text replaces specifiers in a value that is one word with or without quotes
-// around it, as Quadlet reads such values.
-func text(n *scope, s string) (string, error) {
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		s = s[1 : len(s)-1]
-	}
-	return n.Expand(s)
-}
 
 func imageForm(n *scope, s string) (string, []error, error) {
 	s, err := text(n, s)
@@ -29,6 +18,47 @@ func imageForm(n *scope, s string) (string, []error, error) {
 	return s, nil, err
 }
 
+// rootfs is what Rootfs= says.
+type rootfs struct {
+	path    string
+	overlay bool
+}
+
+// rootfsForm reads DIR[:O].
+func rootfsForm(n *scope, s string) (r rootfs, warnings []error, err error) {
+	s = unquote(s)
+	dir, option, hasOption := strings.Cut(s, ":")
+	if hasOption && option != "O" {
+		return r, nil, wrong("the form is DIR, or DIR:O to keep what is written apart from it", "option ", quote(option), " is not possible")
+	}
+	r.overlay = hasOption
+	if r.path, err = n.Expand(dir); err == nil {
+		r.path, err = cleanPath(r.path)
+	}
+	if err == nil && r.path == "/" {
+		err = wrong("", "/ is the machine itself, and no container")
+	}
+	return r, nil, err
+}
+
+// containerNameForm is strict: the name stands on an Exec line. In a template it
+// keeps the specifiers of the instance, for systemd to replace.
+func containerNameForm(n *scope, s string) (string, []error, error) {
+	s = unquote(s)
+	name, err := n.Expand(s)
+	if err != nil {
+		return "", nil, err
+	}
+	if len(name) > 255 || !onlyBytes(name, "_.-") || strings.IndexByte("_.-", name[0]) >= 0 {
+		return "", nil, wrong("letters, digits and _.- may stand in it, a letter or a digit first", quote(name), " is no name of a container")
+	}
+	if n.Template && !n.StartOnly(s) {
+		return "", nil, wrong("write for example "+name+"-%i", "all instances of the template would be called ", quote(name))
+	}
+	name, err = n.fixedName(s)
+	return name, nil, err
+}
+
 // commandForm is a command line: split first, so that what a specifier stands for
 // is never split again.
 func commandForm(n *scope, s string) ([]string, []error, error) {
@@ -37,20 +67,6 @@ func commandForm(n *scope, s string) ([]string, []error, error) {
 		err = expandWords(n, words)
 	}
 	return words, warnings, err
-}
-
-// expandWords works in place. What comes out must be UTF-8: config.json can hold
-// nothing else.
-func expandWords(n *scope, words []string) (err error) {
-	for i := range words {
-		if words[i], err = n.Expand(words[i]); err != nil {
-			return err
-		}
-		if !utf8.ValidString(words[i]) {
-			return wrong("", quote(words[i]), " is not valid UTF-8, and the runtime takes nothing else")
-		}
-	}
-	return nil
 }
 
 func entrypointForm(n *scope, s string) ([]string, []error, error) {
@@ -64,82 +80,12 @@ func entrypointForm(n *scope, s string) ([]string, []error, error) {
 	return words, nil, err
 }
 
-func environmentForm(n *scope, s string) ([]string, []error, error) {
-	words, _, err := split(s, cWord)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := expandWords(n, words); err != nil {
-		return nil, nil, err
-	}
-	for _, w := range words {
-		key, _, ok := strings.Cut(w, "=")
-		switch {
-		case !ok:
-			return nil, nil, wrong("write "+key+`=value, or quotes around the whole assignment: "KEY=some value"`, quote(w), " has no =")
-		case key == "" || hasControl(key) || strings.ContainsAny(key, white):
-			return nil, nil, wrong("", quote(w), " names no variable")
-		}
-	}
-	return words, nil, nil
-}
-
-func userForm(n *scope, s string) (string, []error, error) {
-	s, err := text(n, s)
-	if err != nil {
-		return "", nil, err
-	}
-	user, group, both := strings.Cut(s, ":")
-	if !validAccount(user) || both && !validAccount(group) {
-		return "", nil, wrong("the form is USER or USER:GROUP, each a name or a number", quote(s), " is no user")
-	}
-	return s, nil, nil
-}
-
-// validAccount accepts a number below 2^32-1 or a name without blanks, colons and
-// slashes.
-func validAccount(s string) bool {
-	if s == "" || len(s) > 256 || s[0] == '-' || s[0] == '+' {
-		return false
-	}
-	if strings.Trim(s, "0123456789") == "" {
-		id, err := strconv.ParseUint(s, 10, 32)
-		return err == nil && id != 1<<32-1
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r < 0x7f && (isDigit(byte(r)) || isLower(byte(r)) || isUpper(byte(r)) || strings.ContainsRune("_.-$", r)))
-	})
-}
-
 func pathForm(n *scope, s string) (string, []error, error) {
 	s, err := text(n, s)
 	if err == nil {
 		s, err = cleanPath(s)
 	}
 	return s, nil, err
-}
-
-// cleanPath accepts an absolute path that means the same wherever links lead.
-func cleanPath(s string) (string, error) {
-	switch {
-	case !strings.HasPrefix(s, "/"):
-		return "", wrong("", quote(s), " is no absolute path")
-	case hasControl(s):
-		return "", wrong("", quote(s), " has a control character in it")
-	case strings.HasSuffix(s, " "):
-		return "", wrong("", quote(s), " ends in a blank")
-	case len(s) >= 4096:
-		return "", wrong("", quote(s), " is too long for a path")
-	}
-	for part := range strings.SplitSeq(s, "/") {
-		if part == ".." {
-			return "", wrong("for example "+path.Clean(s), quote(s), " has .. in it")
-		}
-		if len(part) > 255 {
-			return "", wrong("", quote(part), " is too long for the name of a file")
-		}
-	}
-	return path.Clean(s), nil
 }
 
 func target(n *scope, s string) (string, error) {
@@ -165,43 +111,6 @@ func notifyForm(n *scope, s string) (bool, []error, error) {
 	return boolForm(n, s)
 }
 
-func capabilityForm(_ *scope, s string) ([]string, []error, error) {
-	words, _, err := split(s, plain)
-	for i := range words {
-		if words[i], err = parseCapability(words[i]); err != nil {
-			return nil, nil, err
-		}
-	}
-	return words, nil, err
-}
-
-func networkForm(_ *scope, s string) (string, []error, error) {
-	switch s {
-	case "host", "none":
-		return s, nil, nil
-	case "private":
-		return "", nil, wrong(`write "none" for a network of its own without a way out`, quote(s), " is not possible")
-	}
-	return "", nil, wrong(`write "host" or "none"`, "network ", quote(s), " is not possible")
-}
-
-func hostNameForm(n *scope, s string) (string, []error, error) {
-	s, err := text(n, s)
-	if err != nil {
-		return "", nil, err
-	}
-	bad := len(s) > 64
-	for part := range strings.SplitSeq(s, ".") {
-		bad = bad || part == "" || part[0] == '-' || part[len(part)-1] == '-' || strings.ContainsFunc(part, func(r rune) bool {
-			return !(r < 0x7f && (isDigit(byte(r)) || isLower(byte(r)) || isUpper(byte(r)) || r == '-' || r == '_'))
-		})
-	}
-	if bad {
-		return "", nil, wrong("at most 64 letters, digits, - and .", quote(s), " is no host name")
-	}
-	return s, nil, nil
-}
-
 func pullForm(_ *scope, s string) (string, []error, error) {
 	switch s {
 	case "missing", "never", "always":
@@ -222,6 +131,42 @@ func runtimeForm(_ *scope, s string) (string, []error, error) {
 		return "", nil, wrong(`for example "crun" or "/usr/local/bin/runc"`, quote(s), " is no program")
 	}
 	return s, nil, nil
+}
+
+// fixedArgs are the runtime's options that are ours, or that end it at once.
+var fixedArgs = [...]string{"bundle", "cgroup-manager", "help", "log", "log-format", "root", "systemd-cgroup", "version"}
+
+func runtimeArgsForm(n *scope, s string) ([]string, []error, error) {
+	words, warnings, err := commandForm(n, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, w := range words {
+		name, _, _ := strings.Cut(strings.TrimLeft(w, "-"), "=")
+		if !strings.HasPrefix(w, "-") || name == "" {
+			return nil, nil, wrong("write options with their value: --NAME=VALUE", quote(w), " is no option")
+		}
+		if i := slices.IndexFunc(fixedArgs[:], func(fixed string) bool { return strings.HasPrefix(fixed, name) }); i >= 0 { // crun takes the beginning of a name
+			return nil, nil, wrong("", "option ", quote(w), " is not possible: --"+fixedArgs[i]+" is not free to choose")
+		}
+	}
+	return words, warnings, nil
+}
+
+func timezoneForm(n *scope, s string) (string, []error, error) {
+	s, err := text(n, s)
+	if err == nil && (s == "" || s[0] == '/' || strings.HasSuffix(s, "/") || strings.Contains(s, "..") || len(s) > 255 || !onlyBytes(s, "_+/-")) {
+		err = wrong("write local, or a zone such as Europe/Berlin", quote(s), " is no time zone")
+	}
+	return s, nil, err
+}
+
+func propagationForm(_ *scope, s string) (string, []error, error) {
+	switch s {
+	case "private", "rprivate", "shared", "rshared", "slave", "rslave":
+		return s, nil, nil
+	}
+	return "", nil, wrong("write private, rprivate, shared, rshared, slave or rslave", "propagation ", quote(s), " is not possible")
 }
 
 func signalForm(_ *scope, s string) (string, []error, error) {

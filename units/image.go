@@ -95,6 +95,9 @@ func parseName(s string) (string, error) {
 		return bad(form, "is no reference")
 	}
 	if !validRegistry(registry) {
+		if registry[0] == '[' {
+			return bad("write a host name", "names its registry by an IPv6 address, which no reference can")
+		}
 		return bad(form, "has a malformed registry")
 	}
 	if !validRepository(repository) {
@@ -152,19 +155,11 @@ func validTag(s string) bool {
 	return true
 }
 
-// validRegistry accepts HOST[:PORT]; HOST may be an IPv6 address in brackets.
+// validRegistry accepts HOST[:PORT]. An IPv6 address has no place in a reference.
 func validRegistry(s string) bool {
-	host := s
-	if i := strings.LastIndexByte(s, ':'); i >= 0 && i > strings.LastIndexByte(s, ']') {
-		port := s[i+1:]
-		host = s[:i]
-		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
-			return false
-		}
-	}
-	if rest, ok := strings.CutPrefix(host, "["); ok {
-		address, ok := strings.CutSuffix(rest, "]")
-		return ok && address != "" && strings.Trim(address, "0123456789abcdefABCDEF:") == ""
+	host, port, hasPort := strings.Cut(s, ":")
+	if hasPort && (port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "") {
+		return false
 	}
 	for part := range strings.SplitSeq(host, ".") {
 		if part == "" || part[0] == '-' || part[len(part)-1] == '-' {

@@ -15,7 +15,6 @@ func TestParseImage(t *testing.T) {
 		"docker.io/a/b":                  "docker.io/a/b:latest",
 		"127.0.0.1:5000/hello:1":         "127.0.0.1:5000/hello:1",
 		"localhost/a__b/c-----d.e:T_1.2": "localhost/a__b/c-----d.e:T_1.2",
-		"[::1]:5000/x":                   "[::1]:5000/x:latest",
 		"q.io/a@" + digest:               "q.io/a@" + digest,
 		"q.io/a:1@" + digest:             "q.io/a@" + digest,
 		"oci:/srv/images/web":            "oci:/srv/images/web",
@@ -35,7 +34,7 @@ func TestParseImage(t *testing.T) {
 		"busybox": "docker.io/library/busybox", "busybox:1": "docker.io/library/busybox:1", "user/app": "docker.io/user/app",
 		"": "", "Not A Reference!": "", "q.io/A": "q.io/a", "q.io/": "", "q.io/a:": "", "q.io/a:-x": "", "q.io/a@sha256:12": "",
 		"q.io/a@md5:" + strings.Repeat("0", 32): "", "q.io/a//b": "", "q.io/a..b": "", "q.io/a___b": "", "q.io/_a": "", "q.io/a-": "",
-		"-q.io/a": "", "q.io:x/a": "", "q.io:/a": "", "[::1/x": "", "oci:web": "oci:/srv", "oci:/web:": "", "dir:/a:b": "", "oci:/": "",
+		"-q.io/a": "", "q.io:x/a": "", "q.io:/a": "", "[::1/x": "", "[::1]:5000/x": "write a host name", "oci:web": "oci:/srv", "oci:/web:": "", "dir:/a:b": "", "oci:/": "",
 		"docker-daemon:a": "", "q.io/../a": "", "q.io/a\nb": "", "q.io/é": "", "q.io/" + strings.Repeat("a", 255): "",
 		"oci:/a\x01": "", "q.io/a:1:2": "", "http://q.io/a": "",
 	} {

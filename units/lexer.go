@@ -14,7 +14,7 @@ type Line struct {
 	Line    int // the first physical line, from 1
 
 	// Column is where the key begins, in bytes of the first physical line, from 1;
-	// ValueColumn the value, if it begins there too, else 0.
+	// ValueColumn the value. 0: not in that line.
 	Column, ValueColumn int
 }
 
@@ -37,7 +37,7 @@ func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) 
 		logical   logicalLines
 		pending   []byte // joined lines that end in a backslash
 		joining   bool
-		first     int // number of the line that began what is pending
+		first     place // of the line that began what is pending
 		markFound bool
 	)
 	logical.file = file
@@ -52,16 +52,20 @@ func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) 
 		if t := strings.TrimLeft(s, white); t != "" && (t[0] == '#' || t[0] == ';') {
 			continue // in the middle of joined lines too
 		}
+		mark := 0
 		if !markFound && strings.HasPrefix(s, "\ufeff") {
-			s, markFound = s[len("\ufeff"):], true
+			s, markFound, mark = s[len("\ufeff"):], true, len("\ufeff")
 		}
 		if !joining {
-			first = p.number
+			first = place{number: p.number, mark: mark, length: len(s)}
 		}
 		if len(pending)+len(s) > longestLogical {
-			return nil, nil, &Problem{File: file, Line: first, Msg: "the joined lines are longer than 1 MiB"}
+			return nil, nil, &Problem{File: file, Line: first.number, Msg: "the joined lines are longer than 1 MiB"}
 		}
 		if oddBackslashes(s) {
+			if !joining {
+				first.length--
+			}
 			pending, joining = append(append(pending, s[:len(s)-1]...), ' '), true
 			continue
 		}
@@ -133,45 +137,68 @@ type logicalLines struct {
 	warnings Problems
 }
 
-func (l *logicalLines) add(s string, number int) (refused *Problem) {
-	s = strings.Trim(s, white)
+// place is where a logical line began.
+type place struct {
+	number int // of the physical line
+	mark   int // bytes of a byte order mark before it
+	length int // bytes of it; what comes behind them is of another line
+}
+
+// column is that of a byte of the logical line.
+func (p *place) column(at int) int {
+	if at > p.length {
+		return 0
+	}
+	return p.mark + at + 1
+}
+
+func (l *logicalLines) add(s string, from place) (refused *Problem) {
+	indent := len(s)
+	s = strings.TrimLeft(s, white)
+	indent -= len(s)
+	s = strings.TrimRight(s, white)
 	if s == "" {
 		return nil
 	}
+	refuse := func(msg string) *Problem {
+		return &Problem{File: l.file, Line: from.number, Column: from.column(indent), Msg: msg}
+	}
 	if !utf8.ValidString(s) {
-		return &Problem{File: l.file, Line: number, Msg: "not valid UTF-8"}
+		return refuse("not valid UTF-8")
 	}
 	if s[0] == '[' {
 		name := s[1:]
 		if !strings.HasSuffix(name, "]") {
-			return &Problem{File: l.file, Line: number, Msg: "section header " + quote(s) + " has no ] at its end"}
+			return refuse("section header " + quote(s) + " has no ] at its end")
 		}
 		name = name[:len(name)-1]
 		if strings.ContainsAny(name, `"'\`) || hasControl(name) {
-			return &Problem{File: l.file, Line: number, Msg: "section header " + quote(s) + " has a quote, a backslash or a control character in it"}
+			return refuse("section header " + quote(s) + " has a quote, a backslash or a control character in it")
 		}
 		l.section, l.inside = name, true
 		return nil
 	}
+	warn := func(msg, hint string) {
+		l.warnings = append(l.warnings, &Problem{File: l.file, Line: from.number, Column: from.column(indent), Msg: msg, Hint: hint})
+	}
 	if !l.inside {
-		l.warn(number, "assignment outside of a section, ignoring", "begin with [Unit] or [Container]")
+		warn("assignment outside of a section, ignoring", "begin with [Unit] or [Container]")
 		return nil
 	}
-	key, value, found := strings.Cut(s, "=")
-	if !found {
-		l.warn(number, quote(s)+" has no =, ignoring", "a line goes on in the next only after a backslash at its end")
+	equals := strings.IndexByte(s, '=')
+	if equals < 0 {
+		warn(quote(s)+" has no =, ignoring", "a line goes on in the next only after a backslash at its end")
 		return nil
 	}
-	if key = strings.Trim(key, white); key == "" {
-		l.warn(number, quote(s)+" has no key before the =, ignoring", "")
+	key := strings.TrimRight(s[:equals], white)
+	if key == "" {
+		warn(quote(s)+" has no key before the =, ignoring", "")
 		return nil
 	}
-	l.lines = append(l.lines, Line{Section: l.section, Key: key, Value: strings.Trim(value, white), File: l.file, Line: number})
+	value := strings.TrimLeft(s[equals+1:], white)
+	l.lines = append(l.lines, Line{Section: l.section, Key: key, Value: value, File: l.file,
+		Line: from.number, Column: from.column(indent), ValueColumn: from.column(indent + len(s) - len(value))})
 	return nil
-}
-
-func (l *logicalLines) warn(number int, msg, hint string) {
-	l.warnings = append(l.warnings, &Problem{File: l.file, Line: number, Msg: msg, Hint: hint})
 }
 
 // hasControl finds the bytes below 0x20 and 0x7F.

@@ -1,6 +1,7 @@
 package units
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +12,7 @@ import (
 
 // Set is all that a search path holds.
 type Set struct {
-	Units []*Unit // sorted by name
+	Units []*Unit // sorted by Name, which ServiceName= may give to several
 
 	// Masked are the names of units that an empty file or a link to /dev/null
 	// takes away.
@@ -73,7 +74,9 @@ func Load(root string, searchPath []string, extra ...Extra) *Set {
 		}
 	}
 	s.Units = append(s.Units, l.derive()...)
-	slices.SortFunc(s.Units, func(a, b *Unit) int { return strings.Compare(a.Name.Full, b.Name.Full) })
+	slices.SortFunc(s.Units, func(a, b *Unit) int {
+		return cmp.Or(strings.Compare(a.Name.Full, b.Name.Full), strings.Compare(a.Stem.Full, b.Stem.Full))
+	})
 	slices.Sort(s.Masked)
 	return s
 }
@@ -107,12 +110,13 @@ func (l *loader) load(name Name, f *file) *Unit {
 	}
 	u.append(f.path, main)
 	l.appendDropins(u)
+	u.rename()
 	u.checkSections()
 	return u
 }
 
 func (l *loader) appendDropins(u *Unit) {
-	paths, problems := l.dropinsOf(u.Name, l.lists)
+	paths, problems := l.dropinsOf(u.Stem, l.lists)
 	u.Errors = append(u.Errors, problems...)
 	for _, path := range paths {
 		c, known := l.files[path]

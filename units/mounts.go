@@ -1,7 +1,6 @@
 package units
 
 import (
-	"path"
 	"slices"
 	"strings"
 )
@@ -13,7 +12,7 @@ var volumeOptions = []string{"ro", "rw", "bind", "rbind", "private", "rprivate",
 
 // tmpfsOptions are those of tmpfs(5) and of any mount; an = wants a value.
 var tmpfsOptions = []string{"size=", "mode=", "uid=", "gid=", "nr_inodes=", "nr_blocks=", "huge=", "ro", "rw", "nosuid",
-	"suid", "nodev", "dev", "noexec", "exec", "noatime", "relatime", "strictatime", "nodiratime", "sync", "tmpcopyup"}
+	"suid", "nodev", "dev", "noexec", "exec", "noatime", "relatime", "strictatime", "nodiratime", "sync", "noswap", "tmpcopyup"}
 
 // volumeForm reads SOURCE:TARGET[:OPTIONS]. Colons are found before specifiers are
 // replaced: an instance's name never becomes a mount option.
@@ -30,19 +29,14 @@ func volumeForm(n *scope, s string) ([]Volume, []error, error) {
 	if len(fields[0]) == 0 {
 		return nil, nil, wrong("the form is SOURCE:TARGET[:OPTIONS]", quote(s), " has an empty source")
 	}
-	v := Volume{Written: fields[0]}
-	source, err := n.Expand(fields[0])
+	var v Volume
+	var err error
+	if before, after, found := strings.Cut(fields[0], unitSuffix+"/"); found && before != "" && !strings.Contains(before, "/") {
+		v.From, v.Source, err = n.pathInContainer(before, after)
+	} else {
+		v.Source, v.Written, err = n.bindSource(fields[0], "Volume=", s[len(fields[0]):])
+	}
 	if err != nil {
-		return nil, nil, err
-	}
-	if source[0] != '/' {
-		hint := "write an absolute path"
-		if name, _, _ := strings.Cut(source, "."); source[0] != '.' && !strings.Contains(source, "/") && name != "" {
-			hint = "write a directory of the host: Volume=/var/lib/" + name + s[len(fields[0]):]
-		}
-		return nil, nil, wrong(hint, "source ", quote(source), " is no absolute path")
-	}
-	if v.Source, err = cleanPath(source); err != nil {
 		return nil, nil, err
 	}
 	if v.Target, err = target(n, fields[1]); err != nil {
@@ -55,15 +49,68 @@ func volumeForm(n *scope, s string) ([]Volume, []error, error) {
 			case slices.Contains(volumeOptions, option):
 				v.Options = append(v.Options, option)
 			case option == "z" || option == "Z":
-				warnings = append(warnings, wrong("", "option ", option, " is ignored: SELinux labels are not changed"))
+				warnings = append(warnings, unlabelled(option))
 			case option == "U":
-				return nil, nil, wrong("give the directory its owner with Tmpfiles=d "+v.Source+" 0755 USER GROUP -", "option U is not possible")
+				return nil, nil, notOwned(option, v.Source)
 			default:
 				return nil, nil, unknownOption(option, volumeOptions)
 			}
 		}
 	}
 	return []Volume{v}, warnings, nil
+}
+
+func unlabelled(option string) error {
+	return wrong("", "option ", option, " is ignored: SELinux labels are not changed")
+}
+
+func notOwned(option, source string) error {
+	return wrong("give the directory its owner with Tmpfiles=d "+source+" 0755 USER GROUP -", "option ", option, " is not possible")
+}
+
+// bindSource is a path of the host. One that begins with . is relative to the unit's
+// directory, any other is a volume of podman's. before and after stand around it in a
+// hint.
+func (n *scope) bindSource(written, before, after string) (source, absolute string, err error) {
+	if source, err = n.Expand(written); err != nil {
+		return "", "", err
+	}
+	if source == "" || source[0] != '/' && source[0] != '.' {
+		hint := "write an absolute path, or ./ before one that is relative to the unit's file"
+		if name, _, _ := strings.Cut(source, "."); name != "" && !strings.Contains(source, "/") {
+			hint = "write a directory of the host: " + before + "/var/lib/" + name + after
+		}
+		return "", "", wrong(hint, "source ", quote(source), " is no absolute path")
+	}
+	if source, absolute, err = n.absolute(source, written); err != nil {
+		return "", "", err
+	}
+	source, err = cleanPath(source)
+	return source, absolute, err
+}
+
+// pathInContainer is what stands before and behind ".syscontainer/" in a source.
+func (n *scope) pathInContainer(unit, inside string) (from, source string, err error) {
+	if n.generated {
+		return "", "", wrong("run systemctl daemon-reload", "the path in the container of ", quote(unit), " was not replaced by one of the host")
+	}
+	if n.StartOnly(unit) {
+		return "", "", wrong("write its name", "the name of the other unit, ", quote(unit), ", is known only at start")
+	}
+	if from, err = n.Expand(unit); err != nil {
+		return "", "", err
+	}
+	other, err := ParseName(from)
+	if err != nil {
+		return "", "", err
+	}
+	if other.Template {
+		return "", "", wrong("write "+from+"INSTANCE"+unitSuffix, quote(from+unitSuffix), " is a template, and no container runs of it")
+	}
+	if source, err = n.Expand("/" + inside); err == nil {
+		source, err = cleanPath(source)
+	}
+	return from, source, err
 }
 
 // tmpfsForm reads TARGET[:OPTIONS].
@@ -79,20 +126,27 @@ func tmpfsForm(n *scope, s string) ([]Tmpfs, []error, error) {
 			if option == "notmpcopyup" {
 				continue
 			}
-			key, value, assigned := strings.Cut(option, "=")
-			if assigned {
-				key += "="
-			}
-			if !slices.Contains(tmpfsOptions, key) {
-				return nil, nil, unknownOption(option, tmpfsOptions)
-			}
-			if assigned && (value == "" || strings.Trim(value, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ%_") != "") {
-				return nil, nil, wrong("", "option ", quote(option), " has a malformed value")
+			if err := checkTmpfsOption(option); err != nil {
+				return nil, nil, err
 			}
 			t.Options = append(t.Options, option)
 		}
 	}
 	return []Tmpfs{t}, nil, nil
+}
+
+func checkTmpfsOption(option string) error {
+	key, value, assigned := strings.Cut(option, "=")
+	if assigned {
+		key += "="
+	}
+	if !slices.Contains(tmpfsOptions, key) {
+		return unknownOption(option, tmpfsOptions)
+	}
+	if assigned && (value == "" || !onlyBytes(value, "%_")) {
+		return wrong("", "option ", quote(option), " has a malformed value")
+	}
+	return nil
 }
 
 func unknownOption(option string, known []string) error {
@@ -101,42 +155,4 @@ func unknownOption(option string, known []string) error {
 		hint = "did you mean " + quote(near) + "?"
 	}
 	return wrong(hint, "option ", quote(option), " is not possible")
-}
-
-// tmpfilesForm reads a line of tmpfiles.d(5) as far as it must be right for what we
-// do with it: the type is known, the path absolute. The specifiers of the name are
-// ours, all others are left to systemd-tmpfiles.
-func tmpfilesForm(n *scope, s string) ([]string, []error, error) {
-	const form = "the form is TYPE PATH [MODE USER GROUP AGE ARGUMENT], see tmpfiles.d(5)"
-	kind, rest, _ := strings.Cut(s, " ")
-	if kind == "" || !strings.Contains("fFwdDevqQpLcbCxXrRzZtThHaAm", kind[:1]) || strings.Trim(kind[1:], "+!-=~^$?") != "" {
-		return nil, nil, wrong(form, quote(kind), " is no type of tmpfiles.d(5)")
-	}
-	for _, specifier := range specifiers(s) {
-		if n.Template && (specifier == 'I' || specifier == 'f') { // may hold anything, and no escape would be ours
-			return nil, nil, wrong("write %i", "specifier %"+string(rune(specifier))+" is not possible in a template")
-		}
-	}
-	words, _, err := split(rest, cWord)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(words) == 0 || words[0] == "" || words[0][0] != '/' && words[0][0] != '%' {
-		return nil, nil, wrong(form, quote(s), " names no absolute path")
-	}
-	if len(words) > 1 && words[1] != "-" && strings.Trim(words[1], "01234567~:") != "" {
-		return nil, nil, wrong(form, "invalid mode ", quote(words[1]))
-	}
-	return []string{s}, nil, nil
-}
-
-// TmpfilesPath is the path that a line of Tmpfiles= names, cleaned, with specifiers
-// as they stand.
-func TmpfilesPath(line string) string {
-	_, rest, _ := strings.Cut(line, " ")
-	words, _, err := split(rest, cWord)
-	if err != nil || len(words) == 0 {
-		return ""
-	}
-	return path.Clean(words[0])
 }

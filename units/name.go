@@ -68,20 +68,24 @@ func (n Name) With(suffix string) string {
 const (
 	// NameSpecifiers are those that come of the unit's name alone.
 	NameSpecifiers = instanceSpecifiers + "pPjJ"
-	// AllSpecifiers are all that may stand in [Container].
+	// AllSpecifiers are those that Expand replaces.
 	AllSpecifiers = "%" + NameSpecifiers + "tSCLEDTVhugUG"
 
 	// HostSpecifiers are those of the machine and its OS release, which only a start
 	// knows: they change with an update, or are not set yet at boot.
 	HostSpecifiers = "mHlqavbsowWABM"
 
-	instanceSpecifiers = "nNiIf" // in a template, not known before the start
+	instanceSpecifiers = "nNiIfd" // in a template, not known before the start
 )
 
 // Expand replaces the specifiers of systemd.unit(5) that never change on a machine:
 // those of the name and the directories of the system manager. Any other letter or
-// digit after a % is an error.
+// digit after a % is an error, those of HostSpecifiers included.
 func (n Name) Expand(s string) (string, error) {
+	return expand(s, n.value)
+}
+
+func expand(s string, value func(specifier byte) (string, error)) (string, error) {
 	if strings.IndexByte(s, '%') < 0 {
 		return s, nil
 	}
@@ -91,13 +95,24 @@ func (n Name) Expand(s string) (string, error) {
 		if specifier == 0 {
 			continue
 		}
-		value, err := n.value(specifier)
+		v, err := value(specifier)
 		if err != nil {
 			return "", err
 		}
-		b.WriteString(value)
+		b.WriteString(v)
 	}
 	return b.String(), nil
+}
+
+// StartOnly tells whether a value depends on what only a start knows: the machine
+// and its release, or the instance of a template.
+func (n Name) StartOnly(value string) bool {
+	for _, specifier := range specifiers(value) {
+		if specifier != 0 && (strings.IndexByte(HostSpecifiers, specifier) >= 0 || n.Template && strings.IndexByte(instanceSpecifiers, specifier) >= 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // specifiers yields the text before each specifier and its letter; at the end the
@@ -151,6 +166,8 @@ func (n Name) value(specifier byte) (string, error) {
 		}
 		s, err := unescapeName(s)
 		return "/" + strings.TrimLeft(s, "/"), err
+	case 'd':
+		return "/run/credentials/" + n.Full + ".service", nil
 	case 't':
 		return "/run", nil
 	case 'S':
@@ -175,6 +192,9 @@ func (n Name) value(specifier byte) (string, error) {
 		return "0", nil
 	}
 	s := "%" + string(rune(specifier))
+	if specifier == 'y' || specifier == 'Y' {
+		return "", wrong("write the path itself, or %"+s+" for a percent sign and "+s[1:], "specifier ", s, " is not possible here: it would be a path of the generated service")
+	}
 	return "", wrong("write %"+s+" for a percent sign and "+s[1:], "specifier ", s, " is not possible here")
 }
 

@@ -65,13 +65,13 @@ func TestSpecifiers(t *testing.T) {
 	for in, want := range map[string]string{
 		"%n": `a-b@c\x2dd-e.service`, "%N": `a-b@c\x2dd-e`, "%p": "a-b", "%P": "a/b", "%i": `c\x2dd-e`, "%I": "c-d/e",
 		"%j": "b", "%J": "b", "%f": "/c-d/e", "%t%S%C%L%E": "/run/var/lib/var/cache/var/log/etc", "%T:%V:%h:%u:%U": "/tmp:/var/tmp:/root:root:0",
-		"100%": "100%", "%%i": "%i", "%-%": "%-%", "a%%%%b": "a%%b", "%é": "%é", "": "",
+		"%d": `/run/credentials/a-b@c\x2dd-e.service`, "100%": "100%", "%%i": "%i", "%-%": "%-%", "a%%%%b": "a%%b", "%é": "%é", "": "",
 	} {
 		if got, err := name.Expand(in); err != nil || got != want {
 			t.Errorf("%s: %q %v, want %q", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"%s", "%H", "%m", "%d", "%y", "%9", "%Z", "date +%Y"} {
+	for _, in := range []string{"%s", "%H", "%m", "%y", "%9", "%Z", "date +%Y"} {
 		_, err := name.Expand(in)
 		if err == nil || !strings.Contains(err.(*hinted).hint, "%%") {
 			t.Errorf("%s: %v", in, err)

@@ -57,13 +57,27 @@ func (u *Unit) Section(name string) []Line {
 // result is good for nothing but looking for more of them. u.Errors and u.Warnings
 // are not among the results.
 func (u *Unit) Container() (c *Container, errs, warnings Problems) {
-	c, errs, warnings = decode(u.Section("Container"), scope{Name: u.Name, dir: path.Dir(u.Path)})
+	lines := u.Section("Container")
+	if len(lines) == 0 && len(u.Errors) > 0 {
+		c = new(Container) // what is missing, is missing because a file could not be read
+		*c = unset
+		return c, nil, nil
+	}
+	c, errs, warnings = decode(lines, scope{Name: u.Name, dir: directoryOf(u.Path)})
 	for _, p := range errs {
 		if p.File == "" {
 			p.File = u.Path
 		}
 	}
 	return c, errs, warnings
+}
+
+// directoryOf is "" for what is no absolute path.
+func directoryOf(file string) string {
+	if dir := path.Dir(file); dir[0] == '/' {
+		return dir
+	}
+	return ""
 }
 
 // checkSections warns of sections nobody will read, once each.
@@ -112,10 +126,10 @@ func ReadGenerated(r io.Reader, name string, known func(specifier byte) (string,
 	if refused != nil {
 		return nil, Problems{refused}
 	}
-	at := scope{Name: n, host: known}
+	at := scope{Name: n, host: known, generated: true}
 	for i := range lines {
 		if l := &lines[i]; l.Section == "Unit" && l.Key == "SourcePath" {
-			at.dir = path.Dir(strings.ReplaceAll(l.Value, "%%", "%"))
+			at.dir = directoryOf(strings.ReplaceAll(l.Value, "%%", "%"))
 		}
 	}
 	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Section != GeneratedSection })
