@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,9 +14,13 @@ import (
 //
 //	config.json   for the runtime
 //	root.json     how start puts the root together
-//	image         link to the image's directory: it is in use
+//	launch.json   the runtime, the container's ID, RuntimeArgs=
+//	image         link to the image's directory: it is in use; not with Rootfs=
 //	rootfs        where it is mounted
 //	targets       what the image lacks to mount on
+//	overlay       what is written with Rootfs=…:O
+//	mapped        where mounts with other owners are made first
+//	hosts, resolv.conf, credentials   what the container sees of these
 //	pid           of the payload, written by the runtime
 //
 // It is made anew at every start and never precious.
@@ -42,19 +45,15 @@ func (b bundle) create() error {
 }
 
 // write puts the documents there, config.json last.
-func (b bundle) write(plan rootPlan, config *rspec.Spec) error {
+func (b bundle) write(plan rootPlan, config []byte) error {
 	planData, err := json.Marshal(plan)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", b.file("root.json"), err)
 	}
-	configData, err := encodeSpec(config)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", b.file("config.json"), err)
-	}
 	for _, document := range []struct {
 		name string
 		data []byte
-	}{{"root.json", planData}, {"config.json", configData}} {
+	}{{"root.json", planData}, {"config.json", config}} {
 		temporary := b.file("." + document.name)
 		if err := os.WriteFile(temporary, append(document.data, '\n'), 0o600); err != nil {
 			return err
@@ -81,17 +80,34 @@ func (b bundle) remove() error {
 	if _, err := os.Lstat(string(b)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	for {
-		err := unix.Unmount(b.rootfs(), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-		if err == unix.EINVAL || err == unix.ENOENT {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("unmount %s: %w", b.rootfs(), err)
-		}
-	}
-	if err := os.Remove(b.rootfs()); err != nil && !errors.Is(err, os.ErrNotExist) {
+	mounted := []string{b.rootfs()}
+	entries, err := os.ReadDir(b.file("mapped"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	for _, e := range entries {
+		mounted = append(mounted, filepath.Join(b.file("mapped"), e.Name()))
+	}
+	for _, at := range mounted {
+		if err := unmount(at); err != nil {
+			return err
+		}
+		if err := os.Remove(at); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
 	return os.RemoveAll(string(b))
+}
+
+// unmount takes away all that is mounted at a path.
+func unmount(at string) error {
+	for {
+		err := unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		if err == unix.EINVAL || err == unix.ENOENT {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("unmount %s: %w", at, err)
+		}
+	}
 }

@@ -1,15 +1,16 @@
 package main
 
 // clean is ExecStopPost=, after every end of the service, failed preparations
-// included. It needs nothing but the name and does not read the unit file, which
+// included. It needs nothing but the names and does not read the unit file, which
 // may be gone. With nothing left to remove it does nothing.
 func clean(o options) error {
 	unit, err := unitCgroup()
 	if err != nil {
 		return err
 	}
-	if err := removeState(o, o.runtime, unit); err != nil {
+	b := bundleOf(o.root, o.name)
+	if err := removeState(o, given(o, b), unit); err != nil {
 		return err // the bundle may be in use
 	}
-	return bundleOf(o.root, o.name).remove()
+	return b.remove()
 }

@@ -2,7 +2,8 @@
 // writes. Each service calls it three times: before the start it finds the image
 // and writes the bundle (prepare), as ExecStart= it lets an OCI runtime put the
 // payload into the unit's cgroup and tells systemd the payload's process number
-// (start), and after the stop it removes what is left (clean). It never stays.
+// (start), and after the stop it removes what is left (clean). It stays only for a
+// Type=oneshot service, until the payload ends.
 //
 // On the path where the image is in the store it executes nothing but the
 // runtime, touches no network, and links nothing that could.
@@ -22,18 +23,22 @@ var (
 )
 
 const usage = `usage: render [--root DIR] --unit=FILE NAME
-       render --start --runtime=RUNTIME [--notify] NAME
-       render --clean --runtime=RUNTIME NAME
+       render --start --runtime=RUNTIME [--notify] [--wait] [--id=ID] NAME
+       render --reload --unit=FILE NAME
+       render --clean --runtime=RUNTIME [--id=ID] NAME
        render --fail --unit=FILE NAME
 
 Starts the container of the systemd service NAME.service; the services that
 syscontainer-generator writes call it.
 
-Without --start, --clean or --fail: find the image, fetching it with
+Without --start, --reload, --clean or --fail: find the image, fetching it with
 "syscontainer pull" if need be, and write /run/syscontainer/NAME.
 
   --start          run the container in the unit's cgroup, tell systemd, exit
   --notify         with --start: the payload itself sends READY=1
+  --wait           with --start: stay until the payload ends, exit as it does
+  --id=ID          the runtime's name of the container
+  --reload         send ReloadSignal= or run ReloadCmd= in the container
   --clean          remove what a stopped container left behind
   --fail           print the errors in [X-Error] of the unit, exit with 78
   --unit=FILE      the generated service, with the section [X-Container]
@@ -53,8 +58,9 @@ const (
 
 // options are the command line.
 type options struct {
-	root, unit, runtime        string
-	start, clean, fail, notify bool
+	root, unit, runtime, id    string
+	start, reload, clean, fail bool
+	notify, wait               bool
 	name                       string // of the service, without ".service"
 }
 
@@ -75,6 +81,8 @@ func run(args []string) int {
 		return fail(o)
 	case o.start:
 		err = start(o)
+	case o.reload:
+		err = reload(o)
 	case o.clean:
 		err = clean(o)
 	default:
@@ -83,12 +91,15 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
+	var status exitStatus
+	if errors.As(err, &status) && status.error == nil {
+		return status.code
+	}
 	report(priorityError, o.name, err)
-	if !o.clean {
+	if !o.clean && !o.reload {
 		notify("STATUS=" + firstLine(err.Error()))
 	}
-	var status exitStatus
-	if errors.As(err, &status) {
+	if status.code != 0 {
 		return status.code
 	}
 	return exitFailure
@@ -107,6 +118,7 @@ func parse(args []string) (o options, done string, err error) {
 		return "", false
 	}
 	var names []string
+	hasID := false
 	for ; len(args) > 0; args = args[1:] {
 		if v, ok := value("--root"); ok {
 			o.root = v
@@ -114,10 +126,16 @@ func parse(args []string) (o options, done string, err error) {
 			o.unit = v
 		} else if v, ok := value("--runtime"); ok {
 			o.runtime = v
+		} else if v, ok := value("--id"); ok {
+			o.id, hasID = v, true
 		} else {
 			switch args[0] {
 			case "--start":
 				o.start = true
+			case "--reload":
+				o.reload = true
+			case "--wait":
+				o.wait = true
 			case "--clean":
 				o.clean = true
 			case "--fail":
@@ -136,9 +154,9 @@ func parse(args []string) (o options, done string, err error) {
 			}
 		}
 	}
-	switch moments := btoi(o.start) + btoi(o.clean) + btoi(o.fail); {
+	switch moments := btoi(o.start) + btoi(o.reload) + btoi(o.clean) + btoi(o.fail); {
 	case moments > 1:
-		return o, "", errors.New("--start, --clean and --fail exclude each other")
+		return o, "", errors.New("--start, --reload, --clean and --fail exclude each other")
 	case len(names) != 1:
 		return o, "", fmt.Errorf("one service name expected, %d given", len(names))
 	case !validName(names[0]):
@@ -147,8 +165,10 @@ func parse(args []string) (o options, done string, err error) {
 		return o, "", fmt.Errorf("--runtime=%s: a name or an absolute path expected", o.runtime)
 	case !o.start && !o.clean && o.unit == "":
 		return o, "", errors.New("--unit=FILE is missing")
-	case o.notify && !o.start:
-		return o, "", errors.New("--notify goes with --start")
+	case (o.notify || o.wait) && !o.start:
+		return o, "", errors.New("--notify and --wait go with --start")
+	case hasID && (!o.start && !o.clean || !validID(o.id)):
+		return o, "", fmt.Errorf("--id=%s: a container's name, with --start or --clean, expected", o.id)
 	}
 	o.name = names[0]
 	return o, "", nil
@@ -176,6 +196,19 @@ func validName(s string) bool {
 		}
 	}
 	return true
+}
+
+// validID accepts what every runtime takes as a container's name.
+func validID(s string) bool {
+	for i, b := range []byte(s) {
+		switch {
+		case b >= '0' && b <= '9', b >= 'A' && b <= 'Z', b >= 'a' && b <= 'z':
+		case i > 0 && strings.IndexByte("_.-+,", b) >= 0:
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255
 }
 
 func validRuntime(s string) bool {

@@ -18,7 +18,17 @@ func TestParse(t *testing.T) {
 		{"--start --runtime=runc --notify web", ""},
 		{"--start --runtime=/usr/local/bin/crun-1.2 web", ""},
 		{"--clean --runtime=runc web", ""},
+		{"--start --runtime=runc --wait --id=my_web.1 web", ""},
+		{"--clean --runtime=runc --id=a web", ""},
+		{"--reload --unit=/x web", ""},
 		{"--unit=/x --fail web", ""},
+		{"--reload web", "--unit=FILE is missing"},
+		{"--start --runtime=runc --id= web", "--id="},
+		{"--start --runtime=runc --id=-x web", "--id=-x"},
+		{"--start --runtime=runc --id=a/b web", "--id=a/b"},
+		{"--unit=/x --id=a web", "--id=a"},
+		{"--clean --runtime=runc --wait web", "--wait go with --start"},
+		{"--reload --clean --unit=/x web", "exclude"},
 		{"", "one service name expected, 0 given"},
 		{"web", "--unit=FILE is missing"},
 		{"--unit=/x a b", "2 given"},
@@ -31,7 +41,7 @@ func TestParse(t *testing.T) {
 		{"--start --runtime=a/b web", "--runtime=a/b"},
 		{"--start --runtime=-x web", "--runtime=-x"},
 		{"--start --clean --runtime=runc web", "exclude"},
-		{"--unit=/x --notify web", "--notify goes with"},
+		{"--unit=/x --notify web", "go with --start"},
 		{"--nope web", "--nope"},
 	} {
 		_, _, err := parse(strings.Fields(c.args))
@@ -144,7 +154,7 @@ func TestBundle(t *testing.T) {
 		t.Errorf("a second bundle: %v", err)
 	}
 	want := rootPlan{Lower: []string{"/a", "/b:c"}, Share: true}
-	if err := b.write(want, defaultSpec()); err != nil {
+	if err := b.write(want, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := b.plan(); err != nil || !slices.Equal(got.Lower, want.Lower) || got.Share != want.Share {

@@ -1,22 +1,21 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
-	"golang.org/x/sys/unix"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
 
 	"syscontainer/pull/store"
 	"syscontainer/units"
 )
 
 // prepare is ExecStartPre=: image present, bundle written. What an unclean stop of
-// the same service left is cleared first. With the image in the store it executes
-// nothing.
+// the same service left is cleared first. With the image in the store and nothing to
+// make on the host it executes nothing.
 func prepare(o options) error {
 	c, err := readUnit(o)
 	if err != nil {
@@ -30,21 +29,30 @@ func prepare(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := removeState(o, runtime, unit); err != nil {
+	b := bundleOf(o.root, o.name)
+	l := launchOf(o, c, runtime)
+	if before, ok := b.launch(); ok && before.ID != l.ID {
+		if err := removeState(o, before, unit); err != nil {
+			return err
+		}
+	}
+	if err := removeState(o, l, unit); err != nil {
 		return err
 	}
-	b := bundleOf(o.root, o.name)
 	if err := b.remove(); err != nil {
 		return fmt.Errorf("clear the bundle of an earlier start: %w", err)
 	}
-	image, err := findImage(o, c)
+	g, err := findGround(o, c)
 	if err != nil {
 		return err
 	}
 	if err := b.create(); err != nil {
 		return fmt.Errorf("make the bundle: %w", err)
 	}
-	return fill(b, o, c, image, unit)
+	if err := b.record(l); err != nil {
+		return err
+	}
+	return fill(b, o, c, g, unit)
 }
 
 func readUnit(o options) (*units.Container, error) {
@@ -53,159 +61,201 @@ func readUnit(o options) (*units.Container, error) {
 		return nil, fmt.Errorf("read the unit: %w", err)
 	}
 	defer f.Close()
-	return units.ReadGenerated(f, o.name+".service", nil)
+	return units.ReadGenerated(f, o.name+".service", machineSpecifier)
+}
+
+// ground is what a container stands on: an image, or a directory of the host.
+type ground struct {
+	rootfs string // without links on its way: runtimes refuse a root that is reached through one
+	link   string // to the image's directory; "": there is none
+	config *imageConfig
+}
+
+func findGround(o options, c *units.Container) (g ground, err error) {
+	if c.Rootfs != "" {
+		g.config = new(imageConfig)
+		if g.rootfs, err = filepath.EvalSymlinks(c.Rootfs); err != nil {
+			return g, fmt.Errorf("Rootfs=%s: %w", c.Rootfs, cause(err))
+		}
+		if g.rootfs == "/" {
+			return g, fmt.Errorf("Rootfs=%s: a container cannot have the machine's own root", c.Rootfs)
+		}
+		return g, nil
+	}
+	image, err := findImage(o, c)
+	if err != nil {
+		return g, err
+	}
+	return imageGround(image)
+}
+
+func imageGround(image store.Image) (g ground, err error) {
+	g.link = image.Dir
+	document, err := image.Config()
+	if err != nil {
+		return g, fmt.Errorf("read the image's configuration: %w", err)
+	}
+	if g.config, err = parseImageConfig(document); err != nil {
+		return g, err
+	}
+	g.rootfs, err = filepath.EvalSymlinks(image.Rootfs()) // /var may be a link
+	return g, err
 }
 
 // fill writes the bundle.
-func fill(b bundle, o options, c *units.Container, image store.Image, unit string) error {
-	if err := os.Symlink(image.Dir, b.file(store.BundleLink)); err != nil {
-		return err
+func fill(b bundle, o options, c *units.Container, g ground, unit string) error {
+	if g.link != "" {
+		if err := os.Symlink(g.link, b.file(store.BundleLink)); err != nil {
+			return err
+		}
 	}
-	document, err := image.Config()
-	if err != nil {
-		return fmt.Errorf("read the image's configuration: %w", err)
-	}
-	config, err := parseImageConfig(document)
-	if err != nil {
-		return err
-	}
-	// Runtimes refuse a root that is reached through a link; /var may hold one.
-	checkout, err := filepath.EvalSymlinks(image.Rootfs())
-	if err != nil {
-		return err
-	}
-	t, err := openTree(checkout)
+	t, err := openTree(g.rootfs)
 	if err != nil {
 		return err
 	}
 	defer t.close()
-	h, err := lookAround(o, c, config, t)
+	name := c.User
+	if name == "" {
+		name = g.config.Config.User
+	}
+	u, err := lookupUser(t, name, c.GroupAdd)
 	if err != nil {
+		return err
+	}
+	if err := makeFiles(o.name, c, u); err != nil {
+		return err
+	}
+	h, err := lookAround(o, c, u, t)
+	if err != nil {
+		return err
+	}
+	if err := nameFiles(b, c, &h); err != nil {
+		return err
+	}
+	if h.Credentials, err = showCredentials(b, c, u); err != nil {
 		return err
 	}
 	h.Rootfs, h.Cgroup = b.rootfs(), unit
-	s, err := spec(c, config, h)
+	s, err := spec(c, g.config, h)
 	if err != nil {
 		return err
 	}
+	plan := rootPlan{Lower: []string{g.rootfs}, Share: sharesMounts(c)}
+	if err := plan.mapVolumes(b, c, s, h); err != nil {
+		return err
+	}
+	document, err := encodeSpec(s)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", b.file("config.json"), err)
+	}
+	if document, s, err = patch(document, s, c.ConfigPatches); err != nil {
+		return err
+	}
+	if err := plan.layers(b, o, c, t, s, h); err != nil {
+		return err
+	}
+	if plan.Map != nil {
+		// The container's root is not the machine's, and comes from here.
+		if err := os.Chmod(string(b), 0o711); err != nil {
+			return err
+		}
+	}
+	return b.write(plan, document)
+}
 
-	plan := rootPlan{Lower: []string{checkout}, Share: sharesMounts(c)}
-	if !c.ReadOnly {
-		dir := filepath.Join("/", o.root, store.Dir, "containers", o.name)
-		plan.Upper, plan.Work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
-		if err := makeUpper(t, plan.Upper, plan.Work); err != nil {
+// layers decides what lies over and under the root.
+func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *rspec.Spec, h host) error {
+	p.Label = s.Linux.MountLabel
+	switch {
+	case c.RootfsOverlay:
+		dir := b.file("overlay")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		p.Upper, p.Work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
+		if err := makeUpper(t, p.Upper, p.Work, p.Map); err != nil {
 			return fmt.Errorf("make the writable layer: %w", err)
 		}
-		return b.write(plan, s)
-	}
-	missing, err := missingTargets(t, s, func(path string) bool {
-		in, volume := h.Sources[path]
-		return !volume || !in.Dir // what we bind ourselves are files
-	})
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		if err := makeTargets(t, b.file("targets"), missing); err != nil {
-			return fmt.Errorf("make mount targets: %w", err)
+	case !c.ReadOnly && c.Rootfs != "":
+		p.Direct, p.Label = true, ""
+	case !c.ReadOnly:
+		dir := filepath.Join("/", o.root, store.Dir, "containers", o.name)
+		p.Upper, p.Work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
+		if err := makeUpper(t, p.Upper, p.Work, nil); err != nil {
+			return fmt.Errorf("make the writable layer: %w", err)
 		}
-		plan.Lower = []string{b.file("targets"), checkout}
-	}
-	return b.write(plan, s)
-}
-
-// lookAround collects what the specification needs to know.
-func lookAround(o options, c *units.Container, image *imageConfig, t *tree) (host, error) {
-	h := host{
-		Name:         o.name,
-		Arch:         machine,
-		NotifySocket: notifySocket(),
-		Watchdog:     os.Getenv("WATCHDOG_USEC"),
-		ResolvConf:   realFile("/etc/resolv.conf"),
-		Hosts:        realFile("/etc/hosts"),
-		Capabilities: boundingSet(),
-		Sources:      make(map[string]source, len(c.Volumes)),
-		Scratch:      make(map[string]scratch, len(scratchDirectories)+len(c.Tmpfs)),
-	}
-	h.HostName, _ = os.Hostname()
-	if c.Notify && !filepath.IsAbs(h.NotifySocket) {
-		h.NotifySocket = "/run/systemd/notify"
-	}
-	name := c.User
-	if name == "" {
-		name = image.Config.User
-	}
-	var err error
-	if h.User, err = lookupUser(t, name); err != nil {
-		return h, err
-	}
-	for _, v := range c.Volumes {
-		var st unix.Stat_t
-		if err := unix.Stat(v.Source, &st); err != nil {
-			err = fmt.Errorf("Volume=%s:%s: %s: %w", v.Source, v.Target, v.Source, err)
-			if errors.Is(err, os.ErrNotExist) {
-				err = withHint(err, "create it, or let Tmpfiles= do so")
+		if p.Map != nil { // what is kept is kept as the image would have it, whatever the maps are next time
+			at, err := p.mapped(b, dir, true, false)
+			if err != nil {
+				return err
 			}
-			return h, err
+			p.Upper, p.Work = filepath.Join(at, "upper"), filepath.Join(at, "work")
 		}
-		h.Sources[v.Source] = sourceOf(&st)
-	}
-	look := func(name string) {
-		if d, ok := t.directory(name); ok {
-			h.Scratch[name] = d
-		}
-	}
-	for _, f := range c.Tmpfs {
-		look(f.Target)
-	}
-	if c.ReadOnly {
-		for _, d := range scratchDirectories {
-			look(d.path)
-		}
-	}
-	return h, nil
-}
-
-func sourceOf(st *unix.Stat_t) source {
-	s := source{Major: int64(unix.Major(st.Rdev)), Minor: int64(unix.Minor(st.Rdev))}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFDIR:
-		return source{Dir: true}
-	case unix.S_IFCHR:
-		s.Device = "c"
-	case unix.S_IFBLK:
-		s.Device = "b"
 	default:
-		return source{}
-	}
-	return s
-}
-
-// realFile is the path of a file with its links followed, for a runtime need not
-// follow them; "" if it is not there.
-func realFile(name string) string {
-	real, err := filepath.EvalSymlinks(name)
-	if err != nil {
-		return ""
-	}
-	if info, err := os.Stat(real); err != nil || info.IsDir() {
-		return ""
-	}
-	return real
-}
-
-// boundingSet is this process's (proc_pid_status(5), CapBnd); without an answer
-// every capability counts as available.
-func boundingSet() uint64 {
-	data, err := os.ReadFile("/proc/self/status")
-	if err == nil {
-		for line := range bytes.Lines(data) {
-			if value, ok := bytes.CutPrefix(line, []byte("CapBnd:")); ok {
-				if set, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 16, 64); err == nil {
-					return set
-				}
+		missing, err := missingTargets(t, s, func(path string) bool {
+			if in, known := h.Sources[path]; known {
+				return !in.Dir
 			}
+			info, err := os.Stat(path)
+			return err != nil || !info.IsDir()
+		})
+		if err != nil {
+			return err
+		}
+		if len(missing) > 0 || p.Label != "" { // a context is an overlay's to give
+			if err := makeTargets(t, b.file("targets"), missing, p.Map); err != nil {
+				return fmt.Errorf("make mount targets: %w", err)
+			}
+			p.Lower = slices.Insert(p.Lower, 0, b.file("targets"))
 		}
 	}
-	return ^uint64(0)
+	if p.Map != nil {
+		at, err := p.mapped(b, p.Lower[len(p.Lower)-1], true, false)
+		if err != nil {
+			return err
+		}
+		p.Lower[len(p.Lower)-1] = at
+	}
+	return nil
+}
+
+// mapped plans a mount with other owners and returns where it will be.
+func (p *rootPlan) mapped(b bundle, from string, dir, below bool) (at string, err error) {
+	at = filepath.Join(b.file("mapped"), strconv.Itoa(len(p.Mapped)))
+	if err = os.MkdirAll(b.file("mapped"), 0o755); err != nil {
+		return "", err
+	}
+	if dir {
+		err = os.Mkdir(at, 0o755)
+	} else {
+		err = os.WriteFile(at, nil, 0o644)
+	}
+	p.Mapped = append(p.Mapped, mappedMount{from, at, below})
+	return at, err
+}
+
+// mapVolumes does the runtime's work with the options idmap and ridmap: old ones do not
+// know them, and all take a directory that is mounted so already.
+func (p *rootPlan) mapVolumes(b bundle, c *units.Container, s *rspec.Spec, h host) error {
+	if mapsIDs(c) {
+		p.Map = &idMaps{c.UIDMap, c.GIDMap}
+	}
+	for i := range s.Mounts {
+		m := &s.Mounts[i]
+		below := slices.Contains(m.Options, "ridmap")
+		if m.Type != "bind" || !below && !slices.Contains(m.Options, "idmap") {
+			continue
+		}
+		if p.Map == nil {
+			return withHint(fmt.Errorf("mount %s on %s: option idmap has no map to use", m.Source, m.Destination), "set UIDMap= and GIDMap=")
+		}
+		m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return o == "idmap" || o == "ridmap" })
+		source := h.Sources[m.Source]
+		at, err := p.mapped(b, m.Source, source.Dir, below)
+		if err != nil {
+			return err
+		}
+		m.Source, h.Sources[at] = at, source
+	}
+	return nil
 }

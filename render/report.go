@@ -15,7 +15,8 @@ const (
 	priorityWarning = 4
 )
 
-// exitStatus is an error that wants its own exit status.
+// exitStatus is an error that wants its own exit status. Without an error in it, there
+// is nothing to say: the payload has spoken for itself.
 type exitStatus struct {
 	error
 	code int
@@ -26,6 +27,13 @@ func (e exitStatus) Unwrap() error { return e.error }
 // withHint adds a line that says what to do.
 func withHint(err error, format string, args ...any) error {
 	return fmt.Errorf("%w\nhint: "+format, append([]any{err}, args...)...)
+}
+
+func withHintIf(err error, when bool, format string, args ...any) error {
+	if !when {
+		return err
+	}
+	return withHint(err, format, args...)
 }
 
 // report says on stderr what happened to a service, line by line: in the journal

@@ -15,12 +15,17 @@ import (
 )
 
 // rootPlan says how the container's root is put together from the image's
-// checkout, which all containers of the image share and nothing may write.
+// checkout, which all containers of the image share and nothing may write, or from a
+// directory of the host.
 type rootPlan struct {
-	Lower []string `json:"lower"`           // directories, the first on top; the last is the checkout
-	Upper string   `json:"upper,omitempty"` // takes what the container writes; "": the root is read-only
-	Work  string   `json:"work,omitempty"`
-	Share bool     `json:"share,omitempty"` // the container's mounts shall be seen on the host
+	Lower  []string      `json:"lower"`           // directories, the first on top; the last is the checkout
+	Upper  string        `json:"upper,omitempty"` // takes what the container writes; "": the root is read-only
+	Work   string        `json:"work,omitempty"`
+	Direct bool          `json:"direct,omitempty"` // the only lower directory itself takes what is written
+	Share  bool          `json:"share,omitempty"`  // the container's mounts shall be seen on the host
+	Label  string        `json:"label,omitempty"`  // SELinux context of every file; "": their own
+	Map    *idMaps       `json:"map,omitempty"`    // the user namespace; nil: none
+	Mapped []mappedMount `json:"mapped,omitempty"` // made before the root, which they may be part of
 }
 
 // target is something to mount on that the image lacks.
@@ -79,8 +84,8 @@ func modeOf(m rspec.Mount, otherwise uint32) uint32 {
 }
 
 // makeTargets fills dir, which is laid over the checkout: the missing targets,
-// and the way to them, which looks as it does in the image.
-func makeTargets(t *tree, dir string, missing []target) error {
+// and the way to them, which looks as it does in the image seen through ids.
+func makeTargets(t *tree, dir string, missing []target, ids *idMaps) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
@@ -89,7 +94,7 @@ func makeTargets(t *tree, dir string, missing []target) error {
 		return err
 	}
 	defer over.Close()
-	if err := likeImage(t, over, "/"); err != nil {
+	if err := likeImage(t, over, "/", ids); err != nil {
 		return err
 	}
 	for _, m := range missing {
@@ -101,12 +106,17 @@ func makeTargets(t *tree, dir string, missing []target) error {
 				if err != nil {
 					return err
 				}
+				uid, gid := ids.owner(0, 0)
+				err = f.Chown(uid, gid)
 				f.Close()
+				if err != nil {
+					return err
+				}
 				continue
 			}
 			err := over.Mkdir(name, 0o755)
 			if err == nil {
-				err = likeImage(t, over, "/"+name)
+				err = likeImage(t, over, "/"+name, ids)
 			} else if errors.Is(err, os.ErrExist) {
 				err = nil
 			}
@@ -132,10 +142,14 @@ func makeTargets(t *tree, dir string, missing []target) error {
 // likeImage gives a directory of the upper layer the owner, mode and attributes
 // it has in the image, for overlayfs shows those of the upper one. A directory
 // the image lacks is root's, 0755.
-func likeImage(t *tree, over *os.Root, name string) error {
+func likeImage(t *tree, over *os.Root, name string, ids *idMaps) error {
 	relative := "." + name
 	st, _, err := t.lstat(name)
 	if errors.Is(err, os.ErrNotExist) {
+		uid, gid := ids.owner(0, 0)
+		if err := over.Chown(relative, uid, gid); err != nil {
+			return err
+		}
 		return over.Chmod(relative, 0o755) // whatever the umask
 	}
 	if err != nil {
@@ -151,7 +165,8 @@ func likeImage(t *tree, over *os.Root, name string) error {
 		return err
 	}
 	defer to.Close()
-	if err := to.Chown(int(st.Uid), int(st.Gid)); err != nil {
+	uid, gid := ids.owner(st.Uid, st.Gid)
+	if err := to.Chown(uid, gid); err != nil {
 		return err
 	}
 	if err := unix.Fchmod(int(to.Fd()), st.Mode&0o7777); err != nil {
@@ -182,9 +197,9 @@ func copyAttributes(from int, to *os.File) {
 	}
 }
 
-// makeUpper sees to the directory that keeps what a container with ReadOnly=no
-// writes, from one start to the next.
-func makeUpper(t *tree, upper, work string) error {
+// makeUpper sees to the directory that keeps what a container writes: with
+// ReadOnly=no, from one start to the next.
+func makeUpper(t *tree, upper, work string, ids *idMaps) error {
 	for _, dir := range []string{filepath.Dir(upper), work} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
@@ -202,7 +217,7 @@ func makeUpper(t *tree, upper, work string) error {
 		return err
 	}
 	defer over.Close()
-	if err := likeImage(t, over, "/"); err != nil {
+	if err := likeImage(t, over, "/", ids); err != nil {
 		return err
 	}
 	return os.Rename(fresh, upper)
@@ -210,18 +225,38 @@ func makeUpper(t *tree, upper, work string) error {
 
 // mount puts the root together at a directory. The image brings no device nodes.
 func (p rootPlan) mount(at string) error {
-	if len(p.Lower) == 1 && p.Upper == "" {
+	if p.Map != nil || len(p.Mapped) > 0 {
+		namespace, err := p.Map.userNamespace()
+		if err != nil {
+			return err
+		}
+		defer namespace.Close()
+		for _, m := range p.Mapped {
+			if err := m.mount(namespace, 0); err != nil {
+				return err
+			}
+		}
+	}
+	if len(p.Lower) == 1 && p.Upper == "" && p.Label == "" {
 		// Nothing is missing. Read-only nevertheless, so that a runtime which
 		// wants to create something fails instead of changing the checkout.
 		if err := unix.Mount(p.Lower[0], at, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", p.Lower[0], err)
 		}
-		if err := unix.Mount("", at, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NODEV, ""); err != nil {
+		flags := uintptr(unix.MS_REMOUNT | unix.MS_BIND | unix.MS_NODEV)
+		if !p.Direct {
+			flags |= unix.MS_RDONLY
+		}
+		if err := unix.Mount("", at, "", flags, ""); err != nil {
 			unix.Unmount(at, unix.MNT_DETACH)
 			return fmt.Errorf("mount %s read-only: %w", p.Lower[0], err)
 		}
 		return nil
 	}
+	return p.mountOverlay(at)
+}
+
+func (p rootPlan) mountOverlay(at string) error {
 	lower := make([]string, len(p.Lower))
 	for i, dir := range p.Lower {
 		lower[i] = overlayPath(dir)
@@ -236,9 +271,15 @@ func (p rootPlan) mount(at string) error {
 		data += ",upperdir=" + overlayPath(p.Upper) + ",workdir=" + overlayPath(p.Work) +
 			",index=off,metacopy=off,redirect_dir=off"
 	}
+	if p.Label != "" {
+		data += `,context="` + p.Label + `"`
+	}
 	err := unix.Mount("overlay", at, "overlay", flags, data)
 	if errors.Is(err, unix.ENODEV) {
 		return withHint(fmt.Errorf("mount the root: this kernel has no overlay file system"), "modprobe overlay")
+	}
+	if errors.Is(err, unix.EINVAL) && p.Map != nil {
+		return withHint(fmt.Errorf("mount the root with other owners: this kernel cannot (overlay, %s)", data), "UIDMap= needs Linux 5.19")
 	}
 	if err != nil {
 		return fmt.Errorf("mount the root (overlay, %s): %w", data, err)
@@ -262,13 +303,20 @@ func overlayPath(s string) string {
 //
 // The caller's goroutine stays on its thread from now on.
 func (p rootPlan) assemble(at string) (release func(), err error) {
+	runtime.LockOSThread()
 	if p.Share {
+		release = func() {
+			unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+			for _, m := range p.Mapped {
+				unix.Unmount(m.At, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+			}
+		}
 		if err := p.mount(at); err != nil {
+			release()
 			return nil, err
 		}
-		return func() { unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) }, nil
+		return release, nil
 	}
-	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return nil, fmt.Errorf("make a mount namespace: %w", err)
 	}

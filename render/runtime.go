@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,11 +47,12 @@ func findRuntime(name string) (string, error) {
 // runtimeCommand is the runtime for one container. It must not see $NOTIFY_SOCKET,
 // or it would put itself between systemd and the payload and stay; nor
 // $XDG_RUNTIME_DIR, which moves crun's state elsewhere.
-func runtimeCommand(file, root string, args ...string) *exec.Cmd {
+func runtimeCommand(l launch, root string, args ...string) *exec.Cmd {
+	args = append(slices.Clone(l.Args), args...)
 	if root != "" && root != "/" {
-		args = append([]string{"--root", filepath.Join("/", root, "run", stateKind(file))}, args...)
+		args = append([]string{"--root", filepath.Join("/", root, "run", stateKind(l.Runtime))}, args...)
 	}
-	cmd := exec.Command(file, args...)
+	cmd := exec.Command(l.Runtime, args...)
 	for _, v := range os.Environ() {
 		switch name, _, _ := strings.Cut(v, "="); name {
 		case "NOTIFY_SOCKET", "XDG_RUNTIME_DIR", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC":
@@ -76,12 +78,12 @@ func stateKind(file string) string {
 var errForeign = errors.New("runs outside of this service")
 
 // removeState deletes what a runtime remembers of a container, killing what is
-// left of it. With nothing there it executes nothing. runtime is preferred where
+// left of it. With nothing there it executes nothing. The runtime given is preferred where
 // it keeps its state in that place, for it need not be the one that made it: the
 // unit may have changed. A container that lives outside of the unit's cgroup is
 // left alone: errForeign.
-func removeState(o options, runtime, unit string) error {
-	id := containerID(o.name)
+func removeState(o options, l launch, unit string) error {
+	id := l.ID
 	for _, kind := range stateKinds {
 		dir := filepath.Join("/", o.root, "run", kind, id)
 		if _, err := os.Lstat(dir); err != nil {
@@ -94,14 +96,16 @@ func removeState(o options, runtime, unit string) error {
 					"%s delete --force %s", kind, id)
 			}
 		}
-		file := kind
-		if stateKind(runtime) == kind {
-			file = runtime
+		caller := launch{Runtime: kind}
+		if stateKind(l.Runtime) == kind {
+			caller = l
 		}
-		var output []byte
-		file, err := exec.LookPath(file)
-		if err == nil {
-			output, err = runtimeCommand(file, o.root, "delete", "--force", id).CombinedOutput()
+		var (
+			output []byte
+			err    error
+		)
+		if caller.Runtime, err = exec.LookPath(caller.Runtime); err == nil {
+			output, err = runtimeCommand(caller, o.root, "delete", "--force", id).CombinedOutput()
 		}
 		if _, gone := os.Lstat(dir); gone == nil {
 			if pid, ok := livingContainer(dir); ok {

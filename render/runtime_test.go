@@ -179,9 +179,14 @@ func runCase(t *testing.T, file, root, name string, c *units.Container, image st
 	if err := b.create(); err != nil {
 		t.Fatal(err)
 	}
-	if err := fill(b, o, c, image, "/"+o.name); err != nil {
+	g, err := imageGround(image)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if err := fill(b, o, c, g, "/"+o.name); err != nil {
+		t.Fatal(err)
+	}
+	l := launchOf(o, c, file)
 	if filepath.Base(file) == "crun" && !mayRaiseLimits() {
 		// crun wants RLIMIT_MEMLOCK raised for its device filter.
 		data, err := os.ReadFile(b.file("config.json"))
@@ -211,7 +216,7 @@ func runCase(t *testing.T, file, root, name string, c *units.Container, image st
 			done <- result{nil, err}
 			return
 		}
-		out, err := runtimeCommand(file, root, "run", "--bundle", string(b), containerID(o.name)).CombinedOutput()
+		out, err := runtimeCommand(l, root, "run", "--bundle", string(b), l.ID).CombinedOutput()
 		release()
 		done <- result{out, err}
 	}()
@@ -219,7 +224,7 @@ func runCase(t *testing.T, file, root, name string, c *units.Container, image st
 	if r.err != nil {
 		t.Errorf("%s: %v\n%s", file, r.err, r.out)
 	}
-	if err := removeState(o, file, "/"+o.name); err != nil {
+	if err := removeState(o, l, "/"+o.name); err != nil {
 		t.Error(err)
 	}
 	if err := b.remove(); err != nil {

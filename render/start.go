@@ -24,19 +24,23 @@ const barrierTimeout = 10 * time.Second
 //
 // stdout and stderr of the unit become the payload's. On error no container and
 // no runtime state is left.
+//
+// With --wait, for Type=oneshot, this program stays the main process instead, and ends
+// as the payload does.
 func start(o options) error {
-	if notifySocket() == "" {
+	if notifySocket() == "" && !o.wait {
 		return errors.New("--start must be run by systemd, from a service with Type=notify")
 	}
-	file, err := findRuntime(o.runtime)
-	if err != nil {
+	b := bundleOf(o.root, o.name)
+	l := given(o, b)
+	var err error
+	if l.Runtime, err = findRuntime(o.runtime); err != nil {
 		return err
 	}
 	unit, err := unitCgroup()
 	if err != nil {
 		return err
 	}
-	b := bundleOf(o.root, o.name)
 	plan, err := b.plan()
 	if err != nil {
 		return fmt.Errorf("read the bundle: %w", err)
@@ -48,38 +52,63 @@ func start(o options) error {
 	if err != nil {
 		return err
 	}
-	id := containerID(o.name)
-	err = call(file, o, b, "create", "--bundle", string(b), "--pid-file", b.file("pid"), id)
+	var signals chan os.Signal
+	if o.wait {
+		if signals, err = adopt(); err != nil {
+			release()
+			return err
+		}
+	}
+	err = call(l, o, b, "create", "--bundle", string(b), "--pid-file", b.file("pid"), l.ID)
 	release()
 	if err != nil {
-		removeState(o, file, unit)
+		removeState(o, l, unit)
 		return err
 	}
-	if err = announce(o, b); err == nil {
-		err = call(file, o, b, "start", id)
+	pid, err := b.pid()
+	if err == nil && !o.wait {
+		err = announce(o, pid)
+	}
+	if err == nil {
+		err = call(l, o, b, "start", l.ID)
+	}
+	if err != nil && o.wait {
+		removeState(o, l, unit)
+		return err
 	}
 	if err != nil {
 		// This program is the main process again, so that its exit status, not
 		// the signal that ends the payload, becomes the unit's result.
 		notify("MAINPID=" + strconv.Itoa(os.Getpid()))
 		notifyBarrier(barrierTimeout)
-		removeState(o, file, unit)
+		removeState(o, l, unit)
+		return err
 	}
-	return err
+	if o.wait {
+		if status := follow(pid, signals); status != 0 {
+			return exitStatus{nil, status}
+		}
+	}
+	return nil
+}
+
+// pid is the payload's process, as the runtime wrote it.
+func (b bundle) pid() (int, error) {
+	data, err := os.ReadFile(b.file("pid"))
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(data)))
+	if err != nil || pid <= 1 {
+		return 0, fmt.Errorf("%s: %q is no process", b.file("pid"), data)
+	}
+	return pid, nil
 }
 
 // announce tells systemd the payload's process. Unless the payload itself will say
 // when it is ready, it says so now: a payload that ends at once with status 0 has
 // then done its work instead of broken the protocol.
-func announce(o options, b bundle) error {
-	data, err := os.ReadFile(b.file("pid"))
-	if err != nil {
-		return err
-	}
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(data)))
-	if err != nil || pid <= 1 {
-		return fmt.Errorf("%s: %q is no process", b.file("pid"), data)
-	}
+func announce(o options, pid int) error {
 	state := "STATUS=\nMAINPID=" + strconv.Itoa(pid)
 	if !o.notify {
 		state += "\nREADY=1"
@@ -95,16 +124,16 @@ func announce(o options, b bundle) error {
 
 // call runs the runtime with the unit's own stdout and stderr, for the payload
 // inherits them, and no input. Its errors are read from a log of its own.
-func call(file string, o options, b bundle, args ...string) error {
+func call(l launch, o options, b bundle, args ...string) error {
 	// crun takes what stands before a colon for the kind of log, and a path may
 	// hold one: so a relative name.
-	cmd := runtimeCommand(file, o.root, append([]string{"--log", "runtime.log", "--log-format", "json"}, args...)...)
+	cmd := runtimeCommand(l, o.root, append([]string{"--log", "runtime.log", "--log-format", "json"}, args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = string(b), os.Stdout, os.Stderr
 	err := cmd.Run()
 	if _, exited := err.(*exec.ExitError); !exited {
 		return err // none, or it could not be executed
 	}
-	what := filepath.Base(file) + " " + args[0]
+	what := filepath.Base(l.Runtime) + " " + args[0]
 	if text := lastError(b.file("runtime.log")); text != "" {
 		if _, rest, repeats := strings.Cut(text, args[0]+" failed: "); repeats {
 			text = rest

@@ -130,7 +130,7 @@ func TestMakeTargets(t *testing.T) {
 	before := listing(t, tree.name)
 	over := filepath.Join(t.TempDir(), "targets")
 	missing := []target{{"/etc/x/file", true, 0}, {"/opt/y", false, 0o755}, {"/opt/y/z", false, 0o1777}, {"/new", false, 0o755}}
-	if err := makeTargets(tree, over, missing); err != nil {
+	if err := makeTargets(tree, over, missing, nil); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]os.FileMode{
@@ -236,7 +236,7 @@ func TestLookupUserStaysInside(t *testing.T) {
 	}
 	for _, link := range []string{outside, strings.Repeat("../", 30) + outside} {
 		tree := plant(t, "etc/passwd -> "+link)
-		if u, err := lookupUser(tree, name); err == nil {
+		if u, err := lookupUser(tree, name, nil); err == nil {
 			t.Errorf("link to %s: %+v", link, u)
 		}
 	}
@@ -244,10 +244,10 @@ func TestLookupUserStaysInside(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(tree.name, "etc/passwd"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lookupUser(tree, "root"); err == nil || !strings.Contains(err.Error(), "no regular file") {
+	if _, err := lookupUser(tree, "root", nil); err == nil || !strings.Contains(err.Error(), "no regular file") {
 		t.Errorf("a pipe as /etc/passwd: %v", err)
 	}
-	if u, err := lookupUser(plant(t), "5:6"); err != nil || u.UID != 5 || u.GID != 6 {
+	if u, err := lookupUser(plant(t), "5:6", nil); err != nil || u.UID != 5 || u.GID != 6 {
 		t.Errorf("no /etc/passwd: %+v, %v", u, err)
 	}
 }

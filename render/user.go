@@ -23,8 +23,8 @@ const maxAccounts = 4 << 20
 // lookupUser finds "", "user" or "user:group" in the image's own /etc/passwd and
 // /etc/group; either part may be a number. As in Docker and podman: no user means
 // 0; a number without a line in /etc/passwd has group 0; supplementary groups
-// apply only where no group is named.
-func lookupUser(t *tree, name string) (user, error) {
+// apply only where no group is named. The groups in also are added, by name or number.
+func lookupUser(t *tree, name string, also []string) (user, error) {
 	passwd, err := accounts(t, "/etc/passwd")
 	if err != nil {
 		return user{}, err
@@ -33,7 +33,35 @@ func lookupUser(t *tree, name string) (user, error) {
 	if err != nil {
 		return user{}, err
 	}
-	return findUser(name, passwd, group)
+	u, err := findUser(name, passwd, group)
+	if err != nil {
+		return u, err
+	}
+	for _, name := range also {
+		gid, ok := findGroup(name, group)
+		if !ok {
+			return u, fmt.Errorf("GroupAdd=%s: there is no such group in the image's /etc/group", name)
+		}
+		if !slices.Contains(u.Groups, gid) {
+			u.Groups = append(u.Groups, gid)
+		}
+	}
+	return u, nil
+}
+
+// findGroup is a group's number; a name is looked for in the file's bytes.
+func findGroup(name string, group []byte) (uint32, bool) {
+	if number, isNumber := parseID(name); isNumber {
+		return number, true
+	}
+	fields := find(group, 3, func(f [][]byte) bool {
+		_, ok := parseID(string(f[2]))
+		return ok && string(f[0]) == name
+	})
+	if fields == nil {
+		return 0, false
+	}
+	return parseID(string(fields[2]))
 }
 
 // accounts reads a file that an image need not have.
@@ -70,17 +98,8 @@ func findUser(name string, passwd, group []byte) (user, error) {
 		return user{}, fmt.Errorf("user %q is not in the image's /etc/passwd", name)
 	}
 	if groupNamed {
-		number, isNumber := parseID(groupName)
-		fields := find(group, 3, func(f [][]byte) bool {
-			_, ok := parseID(string(f[2]))
-			return ok && string(f[0]) == groupName
-		})
-		switch {
-		case isNumber:
-			u.GID = number
-		case fields != nil:
-			u.GID, _ = parseID(string(fields[2]))
-		default:
+		var ok bool
+		if u.GID, ok = findGroup(groupName, group); !ok {
 			return user{}, fmt.Errorf("group %q is not in the image's /etc/group", groupName)
 		}
 		return u, nil

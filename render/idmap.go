@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"syscontainer/units"
+)
+
+// mapsIDs tells whether the container has a user namespace of its own.
+func mapsIDs(c *units.Container) bool { return len(c.UIDMap) > 0 }
+
+// hostID is what a number of the container is on the machine; without a map, itself.
+func hostID(ids []units.IDMap, id uint32) (uint32, bool) {
+	for _, m := range ids {
+		if id >= m.Container && id-m.Container < m.Size {
+			return m.Host + (id - m.Container), true
+		}
+	}
+	return id, len(ids) == 0
+}
+
+func mappings(ids []units.IDMap) (list []rspec.LinuxIDMapping) {
+	for _, m := range ids {
+		list = append(list, rspec.LinuxIDMapping{ContainerID: m.Container, HostID: m.Host, Size: m.Size})
+	}
+	return list
+}
+
+// idMaps are the maps of a container that has a user namespace.
+type idMaps struct{ UID, GID []units.IDMap }
+
+// owner gives a file the owner it would have if it were seen through the maps.
+func (m *idMaps) owner(uid, gid uint32) (int, int) {
+	if m != nil {
+		uid, _ = hostID(m.UID, uid)
+		gid, _ = hostID(m.GID, gid)
+	}
+	return int(uid), int(gid)
+}
+
+// userNamespace makes a user namespace with these maps, which lasts as long as the
+// descriptor. It is that of a process which is stopped before its first instruction.
+// The caller's goroutine must be bound to its thread: that is who may stop it.
+func (m *idMaps) userNamespace() (*os.File, error) {
+	convert := func(ids []units.IDMap) (list []syscall.SysProcIDMap) {
+		for _, m := range ids {
+			list = append(list, syscall.SysProcIDMap{ContainerID: int(m.Container), HostID: int(m.Host), Size: int(m.Size)})
+		}
+		return list
+	}
+	p, err := os.StartProcess("/proc/self/exe", []string{"render"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER, UidMappings: convert(m.UID), GidMappings: convert(m.GID),
+		GidMappingsEnableSetgroups: true, Ptrace: true, Pdeathsig: unix.SIGKILL}})
+	if err != nil {
+		return nil, fmt.Errorf("make a user namespace: %w", cause(err))
+	}
+	defer p.Wait()
+	defer p.Kill()
+	return os.Open(fmt.Sprintf("/proc/%d/ns/user", p.Pid))
+}
+
+// mappedMount is a mount of a directory or file of which the owners are seen through
+// the maps of a user namespace (mount_setattr(2)); nothing in it changes.
+type mappedMount struct {
+	From  string `json:"from"`
+	At    string `json:"at"`              // what is there to mount on
+	Below bool   `json:"below,omitempty"` // what is mounted below From, too
+}
+
+func (m mappedMount) mount(namespace *os.File, attributes uint64) error {
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+	var recursive uint
+	if m.Below {
+		flags |= unix.AT_RECURSIVE
+		recursive = unix.AT_RECURSIVE
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, m.From, flags)
+	if err != nil {
+		return fmt.Errorf("mount %s with other owners: %w", m.From, err)
+	}
+	defer unix.Close(fd)
+	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &unix.MountAttr{Attr_set: attributes | unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(namespace.Fd())})
+	switch {
+	case errors.Is(err, unix.ENOSYS):
+		return withHint(fmt.Errorf("mount %s with other owners: this kernel cannot", m.From), "UIDMap= needs Linux 5.12")
+	case errors.Is(err, unix.EINVAL):
+		return withHint(fmt.Errorf("mount %s with other owners: its file system cannot, not with this kernel", m.From),
+			"ext4, xfs, btrfs and, since Linux 6.3, tmpfs can; see mount_setattr(2)")
+	case err != nil:
+		return fmt.Errorf("mount %s with other owners: %w", m.From, err)
+	}
+	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, m.At, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("mount %s with other owners on %s: %w", m.From, m.At, err)
+	}
+	return nil
+}

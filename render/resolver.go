@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"syscontainer/units"
+)
+
+// longestHostFile bounds the machine's /etc/hosts and /etc/resolv.conf; block lists are long.
+const longestHostFile = 64 << 20
+
+// nameFiles decides what the container sees as /etc/hosts and /etc/resolv.conf: the
+// machine's own files, or where the unit says something, files in the bundle. Without
+// a network, only what the unit says.
+func nameFiles(b bundle, c *units.Container, h *host) error {
+	network := c.Network != "none"
+	read := func(name string) string {
+		if name == "" || !network {
+			return ""
+		}
+		data, err := readHostFile(name, longestHostFile)
+		if err != nil {
+			return ""
+		}
+		return string(data)
+	}
+	write := func(name, text string) (string, error) {
+		if err := os.WriteFile(b.file(name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
+		return b.file(name), os.Chmod(b.file(name), 0o644) // whatever the umask
+	}
+	var err error
+	switch {
+	case len(c.AddHost) > 0:
+		h.Hosts, err = write("hosts", hostsText(read(h.Hosts), c.AddHost))
+	case !network:
+		h.Hosts = ""
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case slices.Equal(c.DNS, []string{"none"}):
+		h.ResolvConf = ""
+	case len(c.DNS)+len(c.DNSOption)+len(c.DNSSearch) > 0:
+		h.ResolvConf, err = write("resolv.conf", resolvText(read(h.ResolvConf), c))
+	case !network:
+		h.ResolvConf = ""
+	}
+	return err
+}
+
+// hostsText adds the unit's lines behind the machine's (hosts(5)).
+func hostsText(own string, add []units.Host) string {
+	var b strings.Builder
+	b.WriteString(own)
+	if own != "" && !strings.HasSuffix(own, "\n") {
+		b.WriteByte('\n')
+	}
+	for _, a := range add {
+		b.WriteString(a.Address + "\t" + strings.Join(a.Names, " ") + "\n")
+	}
+	return b.String()
+}
+
+// resolvText is the machine's resolv.conf(5) with what the unit says in place of the
+// lines of that kind. A search list of "." is none.
+func resolvText(own string, c *units.Container) string {
+	var b strings.Builder
+	for line := range strings.Lines(own) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		switch words[0] {
+		case "nameserver":
+			if len(c.DNS) > 0 {
+				continue
+			}
+		case "search", "domain":
+			if len(c.DNSSearch) > 0 {
+				continue
+			}
+		case "options":
+			if len(c.DNSOption) > 0 {
+				continue
+			}
+		}
+		b.WriteString(strings.TrimRight(line, "\n") + "\n")
+	}
+	for _, address := range c.DNS {
+		b.WriteString("nameserver " + address + "\n")
+	}
+	if len(c.DNSSearch) > 0 && !slices.Equal(c.DNSSearch, []string{"."}) {
+		b.WriteString("search " + strings.Join(c.DNSSearch, " ") + "\n")
+	}
+	if len(c.DNSOption) > 0 {
+		b.WriteString("options " + strings.Join(c.DNSOption, " ") + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"syscontainer/units"
+)
+
+// makeFiles lets systemd-tmpfiles make what Tmpfiles= says and what bind mounts need
+// and the machine lacks. With nothing to make it executes nothing.
+func makeFiles(name string, c *units.Container, u user) error {
+	lines := tmpfilesLines(c, u, func(name string) bool {
+		_, err := os.Stat(name)
+		return errors.Is(err, os.ErrNotExist)
+	})
+	if len(lines) == 0 {
+		return nil
+	}
+	cmd := exec.Command("systemd-tmpfiles", "--create", "-")
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("systemd-tmpfiles: %w", err)
+		if text := bytes.TrimSpace(output); len(text) > 0 {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
+		return fmt.Errorf("make the files of Tmpfiles= and the missing directories: %w", err)
+	}
+	for line := range strings.Lines(string(output)) {
+		warn(name, "systemd-tmpfiles: %s", strings.TrimSpace(line))
+	}
+	return nil
+}
+
+// tmpfilesLines are lines of tmpfiles.d(5): the unit's, and one for each source of a
+// bind mount that is missing and looks like a directory. It becomes the payload's,
+// whose data it will hold, unless that is root.
+func tmpfilesLines(c *units.Container, u user, missing func(string) bool) []string {
+	lines := slices.Clone(c.Tmpfiles)
+	var named []string
+	for _, line := range lines {
+		named = append(named, units.TmpfilesPath(line))
+	}
+	owner := " - - -"
+	if u.UID != 0 {
+		uid, _ := hostID(c.UIDMap, u.UID)
+		gid, _ := hostID(c.GIDMap, u.GID)
+		owner = " " + strconv.FormatUint(uint64(uid), 10) + " " + strconv.FormatUint(uint64(gid), 10) + " -"
+	}
+	add := func(source string) {
+		source = path.Clean(source)
+		word := tmpfilesWord(source)
+		if !isDirectorySource(source) || slices.Contains(named, source) || slices.Contains(named, word) || !missing(source) {
+			return
+		}
+		named = append(named, source)
+		lines = append(lines, "d "+word+" 0755"+owner)
+	}
+	for _, v := range c.Volumes {
+		add(v.Source)
+	}
+	for _, m := range c.Mounts {
+		if m.Type == "bind" {
+			add(m.Source)
+		}
+	}
+	return lines
+}
+
+// tmpfilesWord writes a path as a word of a line: no specifier, no quote, no blank in
+// it means anything.
+func tmpfilesWord(path string) string {
+	path = strings.ReplaceAll(path, "%", "%%")
+	if !strings.ContainsAny(path, " \t\r\n\v\f\"'\\") {
+		return path
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(path) {
+		if c := path[i]; c < ' ' || c == '"' || c == '\\' || c == 0x7f {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + `"`
+}
+
+// isDirectorySource guesses: to make a directory in the place of a socket would keep
+// its server from starting.
+func isDirectorySource(source string) bool {
+	if !strings.HasPrefix(source, "/var/") && !strings.HasPrefix(source, "/run/") {
+		return false
+	}
+	for _, suffix := range []string{"sock", "socket", ".pid", ".lock", ".fifo", ".conf", ".log", ".json", ".key", ".pem", ".crt"} {
+		if strings.HasSuffix(source, suffix) {
+			return false
+		}
+	}
+	return !strings.HasPrefix(source, "/run/systemd/") && !strings.HasPrefix(source, "/run/credentials/")
+}
