@@ -99,7 +99,9 @@ done
 			}
 		default:
 			both++
-			want := slices.Sorted(slices.Values(c.Environment))
+			want := slices.DeleteFunc(slices.Sorted(slices.Values(c.Environment)), func(s string) bool {
+				return len(s) < 3 || s[0] != 'V' || s[2] != '=' // bash shows no other names
+			})
 			if got := decodeHex(t, strings.TrimSuffix(environment, "end\n")); !slices.Equal(got, want) {
 				t.Errorf("Environment=%s: %q, systemd reads %q", v.text, want, got)
 			}
