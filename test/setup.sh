@@ -156,8 +156,27 @@ unpack() {
 	dpkg-deb -x "$tmp"/*.deb "$tmp/x"
 }
 
+# Quadlet to compare with, for test/bench: the machine's, or that of Debian 13, which runs on 12 too; its own podman has none.
+setup_quadlet() {
+	[ -x /usr/libexec/podman/quadlet ] || [ -x "$parts/usr/libexec/podman/quadlet" ] && return
+	is_debian || return 0
+	say "fetching quadlet"
+	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+	mkdir -p "$tmp/lists/partial" "$parts/usr/libexec/podman"
+	echo "deb http://deb.debian.org/debian trixie main" >"$tmp/list"
+	for command in update "download podman"; do
+		# shellcheck disable=SC2086
+		(cd "$tmp" && apt -o Dir::Etc::SourceList="$tmp/list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$tmp/lists" \
+			-o Dir::Cache="$tmp" $command) || exit 1
+	done
+	dpkg-deb -x "$tmp"/*.deb "$tmp/x"
+	mv "$tmp/x/usr/libexec/podman/quadlet" "$parts/usr/libexec/podman/quadlet"
+	rm -rf "$tmp"
+}
+
 setup_parts() {
 	mkdir -p "$cache"
+	[ "$1" != bench ] || setup_quadlet
 	part busybox-static busybox
 	part docker-registry docker-registry
 	[ "$1" = try ] && return
