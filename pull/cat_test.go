@@ -71,7 +71,7 @@ WantedBy=multi-user.target
 		{"masked-below", "", "masked-below.syscontainer is masked", 1},
 		{"broken", "[Container]\n# /etc/containers/systemd/broken.syscontainer:2-3\nImage=no\nReadOnly=maybe\n", "", 0},
 		{"--service broken", "ExecStart=/usr/libexec/syscontainer/render --fail", "", 0},
-		{"refused", "# /etc/containers/systemd/refused.syscontainer:1: section header", "not all of it could be read: /etc/containers/systemd/refused.syscontainer:1: section header", 1},
+		{"refused", "# /etc/containers/systemd/refused.syscontainer:1:1: section header", "not all of it could be read: /etc/containers/systemd/refused.syscontainer:1: section header", 1},
 		{"at@x", "Image=q.io/good:1", "", 0},
 		{"at@", "Image=q.io/good:1", "", 0},
 		{"--service taken", "", "/etc/systemd/system/taken.service is there already", 1},

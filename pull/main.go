@@ -28,6 +28,7 @@ type verb struct {
 var verbs = []verb{
 	{"check", "[FILE…]", "tell what is wrong with units", runCheck},
 	{"cat", "NAME…", "print units as they are in force", runCat},
+	{"import", "FILE.container…", "make units of Quadlet's files", runImport},
 	{"pull", "IMAGE…", "fetch images into the store", runPull},
 	{"images", "", "list what is stored", runImages},
 	{"verify", "[IMAGE…]", "compare images with their checksums", runVerify},

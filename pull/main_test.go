@@ -46,6 +46,10 @@ func TestWrongUse(t *testing.T) {
 		{"check --frob", "unknown option --frob"},
 		{"check x", "no .syscontainer file"},
 		{"cat", "is missing"},
+		{"import", "a file is missing"},
+		{"import x", "no .container file"},
+		{"import x.container y.container", "need a directory"},
+		{"import -o x x.container", "no directory"},
 		{"pull", "an image is missing"},
 		{"pull --frob x", "unknown option --frob"},
 		{"--root . pull busybox", "docker.io/library/busybox"},
@@ -70,7 +74,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, verb := range [][]string{{}, {"check"}, {"cat"}, {"pull"}, {"images"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
+	for _, verb := range [][]string{{}, {"check"}, {"cat"}, {"import"}, {"pull"}, {"images"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
 		long, stderr, status := command(t, append(verb, "--help")...)
 		short, _, _ := command(t, append(verb, "-h")...)
 		if status != 0 || stderr != "" || long != short || !strings.HasPrefix(long, "Usage: syscontainer") {
