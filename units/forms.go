@@ -49,11 +49,8 @@ func containerNameForm(n *scope, s string) (string, []error, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if len(name) > 255 || !onlyBytes(name, "_.-") || strings.IndexByte("_.-", name[0]) >= 0 {
+	if name == "" || len(name) > 255 || !onlyBytes(name, "_.-") || strings.IndexByte("_.-", name[0]) >= 0 {
 		return "", nil, wrong("letters, digits and _.- may stand in it, a letter or a digit first", quote(name), " is no name of a container")
-	}
-	if n.Template && !n.StartOnly(s) {
-		return "", nil, wrong("write for example "+name+"-%i", "all instances of the template would be called ", quote(name))
 	}
 	name, err = n.fixedName(s)
 	return name, nil, err

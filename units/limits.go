@@ -22,7 +22,7 @@ func parseSize(s string) (int64, error) {
 		n++
 	}
 	number, unit := s[:n], strings.ToLower(strings.TrimPrefix(s[n:], " "))
-	if number == "" || !isDigit(number[0]) || !isDigit(number[n-1]) {
+	if number == "" || !isDigit(number[0]) || !isDigit(number[n-1]) || s[n:] == " " {
 		return 0, bad
 	}
 	factor := 1.0

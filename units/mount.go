@@ -58,8 +58,9 @@ func outsideQuotes(s string) string {
 
 // splitItems splits at commas as CSV does (RFC 4180): a quote begins and ends an item
 // or is an error, two of them inside are one.
-func splitItems(s string) (items []string, err error) {
-	bad := wrong(`quotes stand around a whole item: type=bind,"source=/a,b",target=/c`, quote(s), " has a quote in the wrong place")
+func splitItems(value string) (items []string, err error) {
+	s := value
+	bad := wrong(`quotes stand around a whole item: type=bind,"source=/a,b",target=/c`, quote(value), " has a quote in the wrong place")
 	for {
 		if !strings.HasPrefix(s, `"`) {
 			item, rest, more := strings.Cut(s, ",")
@@ -214,7 +215,7 @@ func (r *mountReader) item(item string) error {
 			return nil
 		}
 		return notOwned(name, r.source)
-	case isBind && name == "idmap":
+	case isBind && name == "idmap" && assigned:
 		return wrong("give the files the owners that UIDMap= makes of the container's", "option idmap is not possible")
 	}
 	return r.option(item, volumeOptions, assigned)

@@ -8,7 +8,7 @@ import (
 // volumeOptions are those of mount(8) that a runtime takes for a bind mount.
 var volumeOptions = []string{"ro", "rw", "bind", "rbind", "private", "rprivate", "shared", "rshared", "slave", "rslave",
 	"unbindable", "runbindable", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "atime", "noatime", "diratime",
-	"nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "sync", "async", "dirsync"}
+	"nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "sync", "async", "dirsync", "idmap", "ridmap"}
 
 // tmpfsOptions are those of tmpfs(5) and of any mount; an = wants a value.
 var tmpfsOptions = []string{"size=", "mode=", "uid=", "gid=", "nr_inodes=", "nr_blocks=", "huge=", "ro", "rw", "nosuid",

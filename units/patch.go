@@ -13,9 +13,6 @@ func patchForm(n *scope, s string) ([]ConfigPatch, []error, error) {
 		return []ConfigPatch{{JSON: json}}, nil, err
 	}
 	s, err := text(n, s)
-	if err == nil && s == "" {
-		err = wrong("write a JSON object, or the path of a file with one", `"" is neither`)
-	}
 	if err == nil {
 		s, err = n.file(s)
 	}

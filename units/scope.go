@@ -118,6 +118,9 @@ func cleanPath(s string) (string, error) {
 // file is the path of a file of the host. A relative one begins at the directory of
 // the unit's file; .. may stand at its beginning only.
 func (n *scope) file(s string) (string, error) {
+	if s == "" {
+		return "", wrong("", `"" is no path`)
+	}
 	s, _, err := n.absolute(s, s)
 	if err != nil {
 		return "", err
@@ -147,7 +150,8 @@ func (n *scope) absolute(s, written string) (string, string, error) {
 		}
 		rest, restWritten = tail, tailWritten
 	}
-	return path.Join(dir, "/") + "/" + rest, strings.ReplaceAll(path.Join(dir, "/"), "%", "%%") + "/" + restWritten, nil
+	dir = strings.TrimRight(dir, "/") + "/"
+	return dir + rest, strings.ReplaceAll(dir, "%", "%%") + restWritten, nil
 }
 
 // reference reads NAME.syscontainer, or NAME.container: a name of another unit's
