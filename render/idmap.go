@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
@@ -42,6 +45,43 @@ func (m *idMaps) owner(uid, gid uint32) (int, int) {
 		gid, _ = hostID(m.GID, gid)
 	}
 	return int(uid), int(gid)
+}
+
+// sameMaps refuses maps other than those that a writable layer in dir was made with: its
+// files belong to the users of the host, for overlayfs cannot write through a mount with
+// other owners. A new layer gets a note of its maps.
+func sameMaps(dir string, m *idMaps) error {
+	if m == nil {
+		m = new(idMaps)
+	}
+	want, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	note := filepath.Join(dir, "maps.json")
+	have, err := os.ReadFile(note)
+	if errors.Is(err, os.ErrNotExist) {
+		_, err = os.Lstat(filepath.Join(dir, "upper"))
+		switch {
+		case errors.Is(err, os.ErrNotExist) && len(m.UID) == 0: // as it ever was
+			return nil
+		case errors.Is(err, os.ErrNotExist):
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				return err
+			}
+			if err := os.WriteFile(note+".new", want, 0o600); err != nil {
+				return err
+			}
+			return os.Rename(note+".new", note)
+		case err == nil:
+			have, err = json.Marshal(new(idMaps))
+		}
+	}
+	if err == nil && !bytes.Equal(have, want) {
+		err = withHint(fmt.Errorf("what the container wrote into its root, in %s, belongs to users of another UIDMap= or GIDMap=", dir),
+			"set them as they were, or remove %s and lose it", dir)
+	}
+	return err
 }
 
 // userNamespace makes a user namespace with these maps, which lasts as long as the

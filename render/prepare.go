@@ -181,15 +181,11 @@ func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *r
 	case !c.ReadOnly:
 		dir := filepath.Join("/", o.root, store.Dir, "containers", o.name)
 		p.Upper, p.Work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
-		if err := makeUpper(t, p.Upper, p.Work, nil); err != nil {
-			return fmt.Errorf("make the writable layer: %w", err)
+		if err := sameMaps(dir, p.Map); err != nil {
+			return err
 		}
-		if p.Map != nil { // what is kept is kept as the image would have it, whatever the maps are next time
-			at, err := p.mapped(b, dir, true, false)
-			if err != nil {
-				return err
-			}
-			p.Upper, p.Work = filepath.Join(at, "upper"), filepath.Join(at, "work")
+		if err := makeUpper(t, p.Upper, p.Work, p.Map); err != nil {
+			return fmt.Errorf("make the writable layer: %w", err)
 		}
 	default:
 		missing, err := missingTargets(t, s, func(path string) bool {

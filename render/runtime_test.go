@@ -101,7 +101,14 @@ func TestRealRuntimes(t *testing.T) {
 		`for d in / /tmp /run; do $busybox touch $d/x && echo $d writable || echo $d read-only; done; ` +
 		`$busybox grep -E "^(CapBnd|CapEff|NoNewPrivs|Seccomp):" /proc/self/status; ` +
 		`[ -S "$NOTIFY_SOCKET" ] && echo notify; $busybox ls -d /run/kept; $busybox ls /sys/class/net | $busybox wc -l; ` +
-		`$busybox ls /opt/a/b | $busybox grep -cx sh; $busybox head -c 1 /dev/nothing | $busybox wc -c; $busybox unshare -U true; echo end`
+		`$busybox ls /opt/a/b | $busybox grep -cx sh; $busybox head -c 1 /dev/nothing | $busybox wc -c; ` +
+		`$busybox env; echo files $(ulimit -Sn) $(ulimit -Hn); $busybox cat /etc/hosts /etc/resolv.conf; echo init $($busybox tr '\0' '\n' </proc/1/cmdline | $busybox head -n 1); ` +
+		`echo zone $($busybox tail -n 1 /etc/localtime); $busybox ls -l /dev/nought | $busybox sed 's/^/nought /'; echo x >/opt/full || echo full 1; ` +
+		`$busybox ls -d /opt/glob/*; $busybox stat -c 'scratch %a' /opt/scratch; $busybox df -k /opt/scratch | $busybox awk 'END { print $2 }'; ` +
+		`$busybox df -k /dev/shm | $busybox awk 'END { print $2 " shm" }'; $busybox ls /opt/pts; echo oom $($busybox cat /proc/self/oom_score_adj); ` +
+		`echo forward $($busybox cat /proc/sys/net/ipv4/ip_forward); echo msgmax $($busybox cat /proc/sys/kernel/msgmax); ` +
+		`$busybox stat -c 'busybox %u %g' /bin/busybox; $busybox stat -c 'b %u %g' /opt/a/b; $busybox stat -c 'here %u %g' /srv/here /srv; ` +
+		`$busybox stat -c 'etc %u %g' /etc; $busybox stat -c 'x %u %g' /x; echo map $($busybox cat /proc/self/uid_map); $busybox unshare -U true; echo end`
 	expect := map[string]struct{ yes, no []string }{
 		"plain": {[]string{"1000\n1001\n1001 2000 2001\n", "\n/srv\n", "/ read-only", "/tmp writable", "CapBnd:\t00000000800405fb",
 			"CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "/run/kept\n"}, []string{"notify"}},
@@ -110,7 +117,17 @@ func TestRealRuntimes(t *testing.T) {
 		"mounts": {[]string{"0\n0\n", "\n/srv/here\n", "/ read-only", "/run writable", "CapEff:\t00000000800405fb", "\n1\n"},
 			[]string{"/run/kept\n"}},
 		"writable": {[]string{"0\n0\n", "/ writable"}, []string{"unshare: "}},
+		"process": {[]string{"1000\n2000\n2000 2001 4242\n", "NoNewPrivs:\t0", "LAYER=unit\n", "OWN=file\n", "MINE=from the test\n", "files 1000 2000\n",
+			"192.0.2.7\tdb db.example.com\n", "nameserver 192.0.2.1\n", "init /run/init\n"}, []string{"INVOCATION_ID", "LAYER=host"}},
+		"files": {[]string{"/tmp read-only", "/run read-only", "zone UTC0\n", "nought crw", "full 1\n", "1024\n", "/opt/glob/passwd\n",
+			"scratch 700\n", "10240 shm\n", "ptmx\n"}, []string{"sh\n1\n"}},
+		"open":        {[]string{"ONLY=patched\n", "oom 500\n"}, []string{"LAYER=", "init /bin/sh\n", "unshare: "}},
+		"profile":     {[]string{"Seccomp:\t2", "forward 1\n", "msgmax 9000\n"}, nil},
+		"mapped":      {[]string{"0\n0\n", "busybox 0 0\n", "map 0 200000 65536\n", "/ read-only"}, nil},
+		"bare-mapped": {[]string{"0\n0\n", "\n/srv/here\n", "busybox 0 0\n", "b 65534 65534\n", "here 0 0\n", "etc 0 0\n", "/ read-only", "/tmp writable"}, nil},
+		"kept":        {[]string{"0\n0\n", "busybox 0 0\n", "map 0 300000 1000 1000 400000 2\n", "/ writable", "here 0 0\n", "x 0 0\n"}, nil},
 	}
+	machineFor(t)
 	socket := filepath.Join(t.TempDir(), "notify")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	if err == nil {
@@ -142,7 +159,10 @@ func TestRealRuntimes(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer unix.Unmount(root, unix.MNT_DETACH)
-				image := plantImage(t, root, c.Image, string(document), name == "mounts")
+				if err := os.Chmod(filepath.Dir(root), 0o755); err != nil { // as /run is
+					t.Fatal(err)
+				}
+				image := plantImage(t, root, c.Image, string(document), c.Image == "localhost/bare:1")
 				before := listing(t, image.Dir)
 				c.Entrypoint, c.Exec = []string{"/bin/sh", "-c"}, []string{questions}
 				out := runCase(t, file, root, name, c, image)
@@ -160,8 +180,21 @@ func TestRealRuntimes(t *testing.T) {
 				if !strings.HasSuffix(out, "end\n") {
 					t.Error("the payload did not come to its end")
 				}
-				if name != "writable" && !strings.Contains(out, "unshare: ") {
+				if name != "writable" && name != "open" && !strings.Contains(out, "unshare: ") {
 					t.Error("the filter lets unshare through")
+				}
+				if name == "kept" {
+					var st unix.Stat_t
+					dir := filepath.Join(root, store.Dir, "containers/render-test-kept")
+					if err := unix.Lstat(filepath.Join(dir, "upper/x"), &st); err != nil || st.Uid != 300000 {
+						t.Errorf("kept file: owner %d, %v", st.Uid, err)
+					}
+					if err := sameMaps(dir, &idMaps{c.UIDMap, c.GIDMap}); err != nil {
+						t.Error(err)
+					}
+					if err := sameMaps(dir, nil); err == nil || !strings.Contains(err.Error(), dir) {
+						t.Errorf("without maps: %v", err)
+					}
 				}
 				if after := listing(t, image.Dir); after != before {
 					t.Errorf("the image changed\nbefore:\n%s\nafter:\n%s", before, after)
@@ -169,6 +202,44 @@ func TestRealRuntimes(t *testing.T) {
 			})
 		}
 	}
+}
+
+// machineFor puts what the cases name where they name it: this is a machine to throw away.
+func machineFor(t *testing.T) {
+	t.Helper()
+	profile, err := os.ReadFile("testdata/profile.seccomp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"/usr/share/render-test.json": string(profile),
+		"/usr/share/render-test.env": "# layers\nLAYER=file\nOWN=file\nRENDER_TEST_*\n\nMINE=from the test\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll("/run/render-test", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// crun writes what a container's namespaces have by the machine's /proc, which a
+	// host in a container cannot write.
+	unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND, "")
+	// This program is an init, too: see TestMain.
+	if inits[0], err = os.Executable(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMain is also a simple process 1, where RunInit= puts this program.
+func TestMain(m *testing.M) {
+	if os.Args[0] != initPath {
+		os.Exit(m.Run())
+	}
+	cmd := exec.Command(os.Args[2], os.Args[3:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if cmd.Run() != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // runCase writes the bundle and lets the runtime run it to its end.

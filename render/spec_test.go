@@ -42,15 +42,7 @@ func cases(t testing.TB) []string {
 
 func readCase(t testing.TB, name string) (*units.Container, *imageConfig) {
 	t.Helper()
-	f, err := os.Open("testdata/" + name + ".unit")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	c, err := units.ReadGenerated(f, name+".service", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := readUnitFile(t, "testdata/"+name+".unit")
 	data, err := os.ReadFile("testdata/" + name + ".image")
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +54,20 @@ func readCase(t testing.TB, name string) (*units.Container, *imageConfig) {
 	return c, image
 }
 
+func readUnitFile(t testing.TB, file string) *units.Container {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	c, err := units.ReadGenerated(f, strings.TrimSuffix(filepath.Base(file), ".unit")+".service", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // someHost is the same everywhere.
 func someHost(name string) host {
 	return host{
@@ -69,8 +75,45 @@ func someHost(name string) host {
 		HostName: "machine.example", Capabilities: 1<<41 - 1, Arch: "amd64", NotifySocket: "/run/systemd/notify", Watchdog: "30000000",
 		ResolvConf: "/run/systemd/resolve/stub-resolv.conf", Hosts: "/etc/hosts",
 		User:    user{UID: 1000, GID: 1001, Groups: []uint32{2000, 2001}, Home: "/home/app"},
-		Sources: map[string]source{"/usr/share": {Dir: true}, "/usr/bin": {Dir: true}, "/usr/lib": {Dir: true}, "/dev/zero": {Device: "c", Major: 1, Minor: 5}},
+		Sources: map[string]source{"/usr/share": {Dir: true}, "/usr/bin": {Dir: true}, "/usr/lib": {Dir: true}, "/run/render-test": {Dir: true}, "/dev/zero": {Device: "c", Major: 1, Minor: 5}},
 		Scratch: map[string]scratch{"/run": {Mode: 0o755, Full: true}, "/tmp": {Mode: 0o1777}},
+	}
+}
+
+// look gives what lookAround would find for a unit on that machine.
+func look(t *testing.T, c *units.Container, h *host) {
+	t.Helper()
+	if c.Network == "none" { // nameFiles decides
+		h.ResolvConf, h.Hosts = "", ""
+	}
+	if c.User == "root" {
+		h.User = user{Home: "/root"}
+	}
+	if c.RunInit {
+		h.Init = "/usr/bin/catatonit"
+	}
+	if c.Timezone != "" {
+		h.Zone = "/usr/share/zoneinfo/Etc/UTC"
+	}
+	if len(c.AddHost) > 0 {
+		h.Hosts, h.ResolvConf = "/run/syscontainer/"+h.Name+"/hosts", "/run/syscontainer/"+h.Name+"/resolv.conf"
+	}
+	h.Environ = []string{"LAYER=host", "LANG=C.UTF-8", "INVOCATION_ID=no", "PATH=/no", "WATCHDOG_PID=no"}
+	if len(c.EnvironmentFiles) > 0 {
+		h.EnvFiles = []string{"LAYER=file", "OWN=file"}
+	}
+	h.Globs = map[string][]string{"/etc/pass*": {"/etc/passwd", "/etc/passwd-"}}
+	for _, d := range c.Devices {
+		if !d.Optional {
+			h.Devices = append(h.Devices, node{Source: d.Source, Target: d.Target, Kind: "c", Major: 1, Minor: 5, Mode: 0o666, Access: d.Access})
+		}
+	}
+	if filepath.IsAbs(c.SeccompProfile) {
+		data, err := os.ReadFile("testdata/profile.seccomp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Seccomp, h.Kernel = data, "6.1.0-13-amd64"
 	}
 }
 
@@ -79,19 +122,21 @@ func TestSpecGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, image := readCase(t, name)
 			h := someHost(name)
-			if c.Network == "none" { // nameFiles decides
-				h.ResolvConf, h.Hosts = "", ""
-			}
-			if name == "writable" {
-				h.User = user{Home: "/root"}
-			}
+			look(t, c, &h)
 			s, err := spec(c, image, h)
 			if err != nil {
 				t.Fatal(err)
 			}
+			document, err := encodeSpec(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, s, err = patch(document, s, c.ConfigPatches); err != nil {
+				t.Fatal(err)
+			}
 			checkSane(t, s)
 			checkEncoding(t, s)
-			if name != "plain" {
+			if name != "plain" && name != "profile" {
 				s.Linux.Seccomp = nil // long, and seccomp_test.go's business
 			}
 			got, err := json.MarshalIndent(s, "", "  ")
