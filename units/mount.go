@@ -215,8 +215,6 @@ func (r *mountReader) item(item string) error {
 			return nil
 		}
 		return notOwned(name, r.source)
-	case isBind && name == "idmap" && assigned:
-		return wrong("give the files the owners that UIDMap= makes of the container's", "option idmap is not possible")
 	}
 	return r.option(item, volumeOptions, assigned)
 }
