@@ -69,9 +69,6 @@ func (d *draft) id() string {
 	if err != nil {
 		return "" // told already
 	}
-	if d.u.Name.Template && !startOnly(d.u.Name, written) {
-		d.warn(line, "ContainerName=: all instances are called "+id+", so that only one can run", "write "+id+"-%i")
-	}
 	if other := d.claimID(id); other != "" {
 		d.fail(line, "ContainerName=: the container of "+other+" is called "+id+" too", "")
 	}

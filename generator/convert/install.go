@@ -119,11 +119,11 @@ func (d *draft) wantedBy(line *units.Line, name units.Name, directory string) {
 // unitName replaces the specifiers of a word, of which only those are possible that
 // never change on a machine: links are made before anything else is known.
 func (d *draft) unitName(line *units.Line, name units.Name, word string) (string, bool) {
-	other, err := name.Expand(word)
-	if err == nil && startOnly(name, word) && !name.Template {
+	if machine := (units.Name{}); startOnly(machine, word) {
 		d.fail(line, line.Key+"=: \""+units.Printable(word)+"\" has a specifier that only a start knows", "")
 		return "", false
 	}
+	other, err := name.Expand(word)
 	if err != nil {
 		d.fail(line, line.Key+"=: "+err.Error(), units.Hint(err))
 		return "", false

@@ -69,9 +69,6 @@ func (c *converter) resolve(from *units.Unit, word string) (t target, ok bool) {
 		stems := c.stems()
 		if u := stems[name]; u != nil {
 			t.service, t.unit = u.Name.Service(), u
-			if u.Name.Template {
-				t.missing, t.hint = word+" is a template", "name an instance: "+name+"INSTANCE"+suffix
-			}
 			return t, true
 		}
 		if u := stems[prefix+"@"]; u != nil && instance != "" {

@@ -50,6 +50,8 @@ func (d *draft) other(line *units.Line, word string) (t target, ok bool) {
 		d.fail(line, line.Key+"=: "+t.missing, t.hint)
 	case t.unit == nil:
 		d.fail(line, line.Key+"=: "+units.Printable(word)+" is a container of podman", "only those of .syscontainer files can be shared")
+	case strings.HasSuffix(t.service, "@.service"):
+		d.fail(line, line.Key+"=: "+units.Printable(word)+" is a template", "name one of its instances")
 	case t.unit == d.u && (!d.u.Name.Template || t.service == d.u.Name.Prefix+"@%i.service"):
 		d.fail(line, line.Key+"=: "+units.Printable(word)+" is the unit itself", "")
 	default:
@@ -97,9 +99,11 @@ const deepest = 16
 func (d *draft) hostPath(t target, inside string, depth int) (host, problem string) {
 	of := *t.unit
 	service := strings.TrimSuffix(t.service, ".service")
-	if n, err := units.ParseName(service); err == nil && !strings.Contains(service, "%") {
-		of.Name = n
+	n, err := units.ParseName(service)
+	if err != nil { // of which instance, only a start knows
+		return "", units.Printable(service) + " is another container for each instance"
 	}
+	of.Name = n
 	c, _, _ := of.Container()
 	var best *units.Volume
 	longest := ""
@@ -128,8 +132,6 @@ func (d *draft) hostPath(t target, inside string, depth int) (host, problem stri
 	if best.From != "" {
 		next, ok := d.resolve(&of, best.From+".syscontainer")
 		switch {
-		case of.Name.Template && strings.Contains(best.From, "@"):
-			return "", units.Printable(inside) + " of " + t.unit.Path + " is another for each instance"
 		case !ok || next.unit == nil || next.missing != "":
 			return "", t.unit.Path + " has " + units.Printable(inside) + " from a container that is not there"
 		case depth >= deepest:
@@ -138,20 +140,12 @@ func (d *draft) hostPath(t target, inside string, depth int) (host, problem stri
 		host, problem := d.hostPath(next, path.Clean(best.Source+rest), depth+1)
 		return host, problem
 	}
-	host, err := of.Name.Rewrite(best.Written, units.AllSpecifiers, func(s string) string {
+	host, err = of.Name.Rewrite(best.Written, units.AllSpecifiers, func(s string) string {
 		if isHostSpecifier(s) {
 			return s // the start will know
 		}
 		return percent(s)
 	}, percent)
-	if err == nil && of.Name.Template {
-		// Specifiers of the instance that were left are those of the other unit: they
-		// are ours too if the instance is the same.
-		if startOnly(of.Name, best.Written) && service != of.Name.Prefix+"@%i" {
-			return "", units.Printable(inside) + " of " + t.unit.Path + " is another for each instance"
-		}
-		host = strings.NewReplacer("%%", "%%", "%n", service+".service", "%N", service).Replace(host)
-	}
 	switch {
 	case err != nil:
 		return "", t.unit.Path + ": " + err.Error()
