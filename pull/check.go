@@ -100,7 +100,7 @@ func judge(root string, set *units.Set, plan *convert.Plan, given *given) (found
 	h := openMachine(root)
 	defer h.close()
 	if !given.only() {
-		for _, p := range h.directories(units.SearchPath()) {
+		for _, p := range slices.Concat(h.directories(units.SearchPath()), h.orphans(set)) {
 			found = append(found, given.finding(nil, "warning", p))
 		}
 	}

@@ -94,6 +94,12 @@ func TestCheckTree(t *testing.T) {
 		"var/lib/late.syscontainer":                    good,
 		d + "linked":                                   "-> ../../../home/units",
 		"home/units/below.syscontainer":                good,
+		d + "tpyo.syscontainer.d/10.conf":              "[Container]\nUser=1\n",
+		d + "i@x.syscontainer.d/10.conf":               "[Container]\nUser=1\n",
+		d + "lost-.syscontainer.d/10.conf":             "[Container]\nUser=1\n",
+		d + "zone.syscontainer":                        "[Container]\nImage=q.io/good:1\nTimezone=Europe/Berlni\nNetwork=ns:/run/netns/blue\nMount=type=bind,src=/srv/no,dst=/x\nAddDevice=/dev/no\nAddDevice=-/opt/no\nAddDevice=/opt/no:/dev/no\nEnvironmentFile=-/etc/no /etc/missing\nConfigPatch=/etc/no.json\n",
+		d + "rootfs.syscontainer":                      "[Container]\nRootfs=/etc/file\nExec=/x\nRunInit=yes\n",
+		"etc/file":                                     "",
 		d + "gone":                                     "-> /var/gone",
 		"usr/share/containers/systemd/i@.syscontainer": "[Container]\nImage=q.io/i:%i\nVolume=/srv/%i:/x\nVolume=/srv/no:/y\n",
 		d + "files.syscontainer": `[Container]
@@ -295,6 +301,11 @@ func TestCheckExpect(t *testing.T) {
 				plant(t, tree, map[string]string{file: text})
 			}
 		}
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	plant(t, "/", map[string]string{link: "-> " + tree})
+	if stdout, stderr, status := command(t, "--root", root, "check", "--expect", link); stdout+stderr != "" || status != 0 {
+		t.Errorf("by a link: status %d\n%s%s", status, stdout, stderr)
 	}
 	if _, stderr, status := command(t, "--root", root, "check", "--expect", tree+"/nowhere"); status != 1 || !strings.Contains(stderr, "no such file") {
 		t.Errorf("no tree: status %d, %s", status, stderr)

@@ -30,7 +30,8 @@ func compareTree(plan *convert.Plan, dir string) ([]finding, error) {
 	say := func(name string, line int, message string) {
 		found = append(found, finding{File: filepath.Join(dir, name), Line: line, Severity: "error", Message: message})
 	}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	// The slash follows a link to the tree, and refuses a file.
+	err := filepath.WalkDir(dir+"/", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -23,7 +23,8 @@ type machine struct {
 	fd   int    // -1: there is no such root, so nothing is there
 	real string // the root with its own links followed
 
-	away []string // directories of the search path that are in /var or /home, and told
+	away    []string // directories of the search path that are in /var or /home, and told
+	dropins []string // directories of drop-ins that were seen
 }
 
 func openMachine(root string) *machine {
@@ -127,6 +128,9 @@ func (h *machine) directory(dir string, depth int, warnings *units.Problems) {
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range entries {
 		full := path.Join(dir, e.Name())
+		if strings.HasSuffix(e.Name(), ".syscontainer.d") {
+			h.dropins = append(h.dropins, full)
+		}
 		if e.IsDir() {
 			h.directory(full, depth+1, warnings)
 			continue
@@ -148,6 +152,28 @@ func (h *machine) directory(dir string, depth int, warnings *units.Problems) {
 			*warnings = append(*warnings, &units.Problem{File: full, Msg: "links to " + units.Printable(target) + ", which is not there; no unit in it is read until " + late + " is mounted"})
 		}
 	}
+}
+
+// orphans warns of drop-ins that no unit has: a name that is misspelt has no effect,
+// and nobody else says so. Those for all names that begin alike may wait for one.
+func (h *machine) orphans(set *units.Set) (warnings units.Problems) {
+	known := slices.Clone(set.Masked)
+	for _, u := range set.Units {
+		known = append(known, u.Name.Full, u.Stem.Full)
+	}
+	for _, dir := range h.dropins {
+		name := strings.TrimSuffix(path.Base(dir), ".syscontainer.d")
+		prefix, _, instance := strings.Cut(name, "@")
+		if slices.Contains(known, name) || strings.HasSuffix(prefix, "-") || instance && slices.Contains(known, prefix+"@") {
+			continue
+		}
+		p := &units.Problem{File: dir, Msg: "there is no " + name + ".syscontainer that these drop-ins would be for"}
+		if near := units.Nearest(name, known); near != "" {
+			p.Hint = "did you mean " + near + ".syscontainer.d?"
+		}
+		warnings = append(warnings, p)
+	}
+	return warnings
 }
 
 // look compares a unit with the host. installed is false for a file that is no part
@@ -172,8 +198,10 @@ func (h *machine) look(u *units.Unit, c *units.Container, installed bool) (warni
 	} else if p != nil {
 		notes = append(notes, p)
 	}
-	if p := h.lookForRuntime(u, c); p != nil {
-		notes = append(notes, p)
+	for _, p := range []*units.Problem{h.lookForRuntime(u, c), h.lookForInit(u, c)} {
+		if p != nil {
+			notes = append(notes, p)
+		}
 	}
 	return warnings, notes
 }
@@ -181,7 +209,7 @@ func (h *machine) look(u *units.Unit, c *units.Container, installed bool) (warni
 // lookForImage says nothing of an image that only an instance names.
 func (h *machine) lookForImage(u *units.Unit, c *units.Container) (p *units.Problem, isWarning bool) {
 	line := lastLine(u, "Image")
-	if c.Image == "" || line == nil || startOnly(u.Name, line.Value) {
+	if c.Image == "" || line == nil || u.Name.StartOnly(line.Value) {
 		return nil, false
 	}
 	_, err := store.Lookup(h.root, c.Image)
@@ -220,6 +248,19 @@ func (h *machine) installed(program string) bool {
 	return slices.ContainsFunc(runtimePath, func(dir string) bool { return h.exists(path.Join(dir, program)) })
 }
 
+// inits are the programs that RunInit= can use.
+var inits = []string{"/usr/libexec/podman/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/lib/podman/catatonit",
+	"catatonit", "tini-static", "tini", "dumb-init"}
+
+func (h *machine) lookForInit(u *units.Unit, c *units.Container) *units.Problem {
+	line := lastLine(u, "RunInit")
+	if !c.RunInit || line == nil || slices.ContainsFunc(inits, h.installed) {
+		return nil
+	}
+	return &units.Problem{File: line.File, Line: line.Line, Column: line.ValueColumn,
+		Msg: "RunInit=: no init for containers is installed", Hint: "install catatonit"}
+}
+
 func (h *machine) lookForRuntime(u *units.Unit, c *units.Container) *units.Problem {
 	if h.installed(c.Runtime) {
 		return nil
@@ -228,7 +269,7 @@ func (h *machine) lookForRuntime(u *units.Unit, c *units.Container) *units.Probl
 	if line := lastLine(u, "Runtime"); line != nil && line.Value != "" {
 		p.File, p.Line, p.Column = line.File, line.Line, line.ValueColumn
 	}
-	for _, other := range []string{"runc", "crun"} {
+	for _, other := range []string{"runc", "crun"} { // these are known to do
 		if h.installed(other) {
 			p.Hint = "Runtime=" + other + " is"
 			break
@@ -245,19 +286,4 @@ func lastLine(u *units.Unit, key string) *units.Line {
 		}
 	}
 	return nil
-}
-
-// startOnly tells whether a value depends on what only a start knows: the instance of
-// a template, or the machine.
-func startOnly(n units.Name, value string) bool {
-	for i := 0; i+1 < len(value); i++ {
-		if value[i] != '%' {
-			continue
-		}
-		i++
-		if strings.IndexByte(units.HostSpecifiers, value[i]) >= 0 || n.Template && strings.IndexByte("nNiIf", value[i]) >= 0 {
-			return true
-		}
-	}
-	return false
 }

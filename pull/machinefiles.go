@@ -48,6 +48,14 @@ func wants(c *units.Container) (all []wanted) {
 	if c.SeccompProfile != "" && c.SeccompProfile != "unconfined" {
 		all = append(all, wanted{path: c.SeccompProfile})
 	}
+	if c.Timezone != "" && c.Timezone != "local" {
+		all = append(all, wanted{path: "/usr/share/zoneinfo/" + c.Timezone})
+	}
+	for _, space := range []string{c.Network, c.PID, c.IPC, c.UTS} {
+		if file, ok := strings.CutPrefix(space, "ns:"); ok {
+			all = append(all, wanted{path: file})
+		}
+	}
 	for _, credential := range c.Credentials {
 		if strings.HasPrefix(credential.Source, "/") && !strings.Contains(credential.Source, "%") {
 			all = append(all, wanted{path: credential.Source})
@@ -67,7 +75,7 @@ func startMakes(source string) bool {
 			return false
 		}
 	}
-	return true
+	return !below(source, "/run/systemd", "/run/credentials")
 }
 
 // mayCome tells whether something else may still make a path: not what lies there
@@ -83,7 +91,7 @@ func (h *machine) lookForFiles(u *units.Unit, c *units.Container) (warnings, not
 	}
 	madeBefore := directoriesMade(u, c)
 	for _, line := range u.Section("Container") {
-		if line.Value == "" || startOnly(u.Name, line.Value) {
+		if line.Value == "" || u.Name.StartOnly(line.Value) {
 			continue
 		}
 		alone := *u
