@@ -82,3 +82,48 @@ func TestSeccompByCapability(t *testing.T) {
 		}
 	}
 }
+
+func TestSeccompProfile(t *testing.T) {
+	for _, c := range []struct{ text, err string }{
+		{`{"defaultAction":"SCMP_ACT_ALLOW"}`, ""},
+		{`{"defaultAction":"SCMP_ACT_ERRNO","defaultErrno":"ENOSYS","syscalls":[{"names":[],"action":"SCMP_ACT_ALLOW"},{"name":"read","action":"SCMP_ACT_ALLOW","args":[null]}]}`, ""},
+		{`{}`, `defaultAction "" is not possible`},
+		{`{"defaultAction":"SCMP_ACT_NOTIFY"}`, `"SCMP_ACT_NOTIFY" is not possible`},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/x"}`, "nothing listens"},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86"],"archMap":[{"architecture":"SCMP_ARCH_X86"}]}`, "exclude each other"},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"name":"b","action":"SCMP_ACT_ALLOW"}]}`, "syscalls[0]: name and names"},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"allow"}]}`, `syscalls[0]: action "allow"`},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_ALLOW","args":[{"op":"EQ"}]}]}`, `operator "EQ"`},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_ALLOW","args":[{"index":6,"op":"SCMP_CMP_EQ"}]}]}`, "no argument 6"},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_ERRNO","errno":"ENO"}]}`, `"ENO" is no error`},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_ALLOW","includes":{"minKernel":"new"}}]}`, `"new" is no version`},
+		{`{"defaultAction":1}`, "cannot unmarshal number"},
+		{`not json`, "invalid character"},
+		{``, "unexpected end"},
+	} {
+		_, err := seccompProfile([]byte(c.text), "amd64", "6.1.0", nil)
+		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: %v, want %q", c.text, err, c.err)
+		}
+	}
+}
+
+func FuzzSeccompProfile(f *testing.F) {
+	data, err := os.ReadFile("testdata/profile.seccomp")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data, "6.1.0")
+	f.Add([]byte(`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"name":"a","action":"SCMP_ACT_LOG","args":[null]}]}`), "x")
+	f.Fuzz(func(t *testing.T, data []byte, kernel string) {
+		filter, err := seccompProfile(data, "amd64", kernel, []string{"CAP_SYS_ADMIN"})
+		if err != nil {
+			return
+		}
+		for _, rule := range filter.Syscalls {
+			if len(rule.Names) == 0 || !slices.Contains(seccompActions, rule.Action) {
+				t.Fatalf("%+v of %s", rule, data)
+			}
+		}
+	})
+}

@@ -50,9 +50,9 @@ func tmpfilesLines(c *units.Container, u user, missing func(string) bool) []stri
 		named = append(named, units.TmpfilesPath(line))
 	}
 	owner := " - - -"
-	if u.UID != 0 {
-		uid, _ := hostID(c.UIDMap, u.UID)
-		gid, _ := hostID(c.GIDMap, u.GID)
+	uid, _ := hostID(c.UIDMap, u.UID)
+	gid, _ := hostID(c.GIDMap, u.GID)
+	if uid != 0 {
 		owner = " " + strconv.FormatUint(uint64(uid), 10) + " " + strconv.FormatUint(uint64(gid), 10) + " -"
 	}
 	add := func(source string) {
