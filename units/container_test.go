@@ -1,6 +1,7 @@
 package units
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -166,6 +167,17 @@ func TestContainerWarnings(t *testing.T) {
 	}
 }
 
+// What is wrong with a key points at the key, what is wrong with a value at the value.
+func TestColumns(t *testing.T) {
+	for text, want := range map[string]int{"  Bogus=1": 3, "\tUser = a b": 9, "Exec=a\n Exec=b": 2, "Group=x": 1, "LogOpt=x": 1, "Network=\\\n x": 0,
+		"User=a:b\n  Group=x": 3, "Volume=/a:/b:Z": 8} {
+		_, errs, warnings := read(t, "web", text)
+		if all := append(errs, warnings...); len(all) != 1 || all[0].Column != want {
+			t.Errorf("%q: %+v, want column %d", text, all, want)
+		}
+	}
+}
+
 // Colons, commas and .. in an instance's name stay where the specifier stood.
 func TestInstanceIsNoSyntax(t *testing.T) {
 	c, errs, _ := read(t, `web@a:b`, "Volume=/srv/%i:/data\nExec=run %I\nEnvironment=N=%i")
@@ -222,6 +234,65 @@ func TestQuadletKeysAreNotOurs(t *testing.T) {
 	}
 	if len(seen) < 94 {
 		t.Error(len(seen), " keys known, Quadlet has 94")
+	}
+}
+
+// What only a start knows is made up before, so that the rest of a value is checked.
+func TestHostSpecifiers(t *testing.T) {
+	text := "Exec=x"
+	for i := range len(HostSpecifiers) {
+		text += " %" + HostSpecifiers[i:i+1]
+	}
+	c, errs, _ := read(t, "web", text+"\nHostName=%l-x\nVolume=/srv/%m/%b:/y\nImage=q.io/%o:%w\nTimezone=%H")
+	if len(errs) > 0 || len(c.Exec) != len(HostSpecifiers)+1 || c.Image != "q.io/debian:12" {
+		t.Errorf("%+v %v", c, errs)
+	}
+	if _, errs, _ = read(t, "web", "HostName=%l..x"); len(errs) != 1 {
+		t.Error("not checked before the start: ", errs)
+	}
+	service := "[X-Container]\nImage=q.io/a\nExec=\"%H %m\" %d\n"
+	c, err := ReadGenerated(strings.NewReader(service), "web.service", func(specifier byte) (string, error) { return "<" + string(rune(specifier)) + "  >", nil })
+	if err != nil || !reflect.DeepEqual(c.Exec, []string{"<H  > <m  >", "/run/credentials/web.service"}) {
+		t.Errorf("%+v %v", c, err)
+	}
+	_, err = ReadGenerated(strings.NewReader(service), "web.service", func(specifier byte) (string, error) { return "", errors.New("no machine-id") })
+	if err == nil || err.Error() != "web.service:3: Exec=: specifier %H: no machine-id" {
+		t.Error(err)
+	}
+	// Such text is no more syntax than an instance's name.
+	hostile := func(byte) (string, error) { return "/..:x,\"y\nz", nil }
+	for _, text := range []string{"Volume=/a%H:/b", "HostName=%H", "User=%H", "Timezone=%H", "AddHost=%H:1.2.3.4", "Mount=type=bind,src=/a%H,dst=/b", "Tmpfs=/a%H",
+		"ConfigPatch={\"a\":\"%H\"}", "Mask=/%H", "EnvironmentFile=%H", "Rootfs=/%H", "GroupAdd=%H", "Annotation=%H=x", "Sysctl=net.%H=1", "DNS=%H", "AddDevice=/dev/%H"} {
+		if c, err := ReadGenerated(strings.NewReader("[X-Container]\nImage=q.io/a\n"+text+"\n"), "web.service", hostile); err == nil {
+			t.Errorf("%s: %+v", text, c)
+		}
+	}
+}
+
+func TestStartOnly(t *testing.T) {
+	template, _ := ParseName("web@")
+	instance, _ := ParseName("web@a")
+	for value, want := range map[string][2]bool{"": {}, "%p %t %S %%i %%H 5%": {}, "a%H": {true, true}, "%m": {true, true}, "%i": {true, false}, "%d%N": {true, false}, "%%%I": {true, false}} {
+		if template.StartOnly(value) != want[0] || instance.StartOnly(value) != want[1] {
+			t.Errorf("%q: want %v", value, want)
+		}
+	}
+}
+
+func TestTmpfilesSpecifiers(t *testing.T) {
+	for name, want := range map[string]string{
+		"web":        `f /etc/web/%m%% - - - - /web /srv/%m`,
+		`web@a\x25b`: `f /etc/web@a\\x25b/%m%% - - - - /a%%b /srv/%m`,
+		`web@a\x20b`: `f /etc/web@a\\x20b/%m%% - - - - /a\x20b /srv/%m`,
+		"web@":       `f %E/%N/%m%% - - - - %f /srv/%m`,
+	} {
+		c, errs, _ := read(t, name, "Tmpfiles=f %E/%N/%m%% - - - - %f /srv/%m")
+		if len(errs) > 0 || c.Tmpfiles[0] != want {
+			t.Errorf("%s: %q %v, want %q", name, c.Tmpfiles, errs, want)
+		}
+	}
+	if _, errs, _ := read(t, "web", "Tmpfiles=d /%Z"); len(errs) != 1 {
+		t.Error(errs)
 	}
 }
 

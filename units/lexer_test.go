@@ -102,6 +102,42 @@ func TestLexerCountsFirstLines(t *testing.T) {
 	}
 }
 
+// A cursor goes where the key or the value begins, in the line that a person sees.
+func TestLexerCountsColumns(t *testing.T) {
+	for text, want := range map[string]string{
+		"[A]\nB=1":                       "2:1:3",
+		"[A]\n \tB  =  1":                "2:3:9",
+		"\ufeff[A]\nB=1":                 "2:1:3",
+		"[A]\n\ufeffB=1":                 "2:4:6",
+		"[A]\n\ufeff B = \\\n 1":         "2:5:0",
+		"[A]\nB=":                        "2:1:3",
+		"[A]\nB=  ":                      "2:1:3",
+		"[A]\nB=1 \\\n# c\n 2":           "2:1:3",
+		"[A]\nB=\\\n  1":                 "2:1:0",
+		"[A]\nB \\\n = 1":                "2:1:0",
+		"[A]\n\\\n B=1":                  "2:0:0",
+		"[A]\r\nB=1\r\n":                 "2:1:3",
+		"[A]\nÄ=ö":                       "2:1:4",
+		"# c\n[A]\n  # c\nX-B=\t\"q\"\n": "4:1:6",
+	} {
+		lines, _, _ := lex("f", text)
+		if len(lines) != 1 {
+			t.Fatalf("%q: %v", text, lines)
+		}
+		if got := fmt.Sprintf("%d:%d:%d", lines[0].Line, lines[0].Column, lines[0].ValueColumn); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]int{"[A]\n  garbage": 3, "  B=1": 3, "[A]\n =x": 2} {
+		if _, warnings, _ := lex("f", text); len(warnings) != 1 || warnings[0].Column != want {
+			t.Errorf("%q: %+v, want column %d", text, warnings, want)
+		}
+	}
+	if _, _, refused := lex("f", " [A"); refused.Column != 2 {
+		t.Errorf("%+v", refused)
+	}
+}
+
 // Joining a million short lines must not take the square of their number.
 func TestLexerJoinsInLinearTime(t *testing.T) {
 	_, _, refused := lex("f", "[A]\nB=\\\n"+strings.Repeat("\\\n", 2<<20))

@@ -185,6 +185,45 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+func TestServiceName(t *testing.T) {
+	named := func(name string) string { return unit("q.io/x") + "ServiceName=" + name + "\n" }
+	root := tree(t, map[string]string{
+		etc + "a.syscontainer": named("first\nServiceName=zeta"), etc + "b.syscontainer": named("\"beta\""), etc + "c.syscontainer": named("x\nServiceName="),
+		etc + "d.syscontainer": unit("q.io/x"), etc + "d.syscontainer.d/n.conf": "[Container]\nServiceName=delta\n",
+		etc + "delta.syscontainer.d/n.conf": "[Container]\nImage=q.io/not-ours\n", etc + "two.syscontainer": named("delta"),
+		etc + "t@.syscontainer": named("tau@"), etc + "t@i.syscontainer ->": "t@.syscontainer", etc + "t@j.syscontainer.d/j.conf": unit("q.io/j"),
+		etc + "e.syscontainer": named("e.service"), etc + "f.syscontainer": named("../f"), etc + "g.syscontainer": named("%p"), etc + "h.syscontainer": named("h@x"),
+		etc + "i@.syscontainer": named("i"), etc + "k@i.syscontainer": named("k@i"), etc + "l.syscontainer": "[Service]\nServiceName=x\n" + unit("q.io/x"),
+	})
+	s := Load(root, Directories())
+	var names []string
+	for _, u := range s.Units {
+		name := u.Stem.Full + "=" + u.Name.Full
+		for _, p := range u.Errors {
+			name += " (" + strings.TrimPrefix(strings.ReplaceAll(p.Error(), "\n", " "), etc) + ")"
+		}
+		names = append(names, name)
+	}
+	want := []string{
+		"b=beta", "c=c", "d=delta", "two=delta",
+		`e=e (e.syscontainer:3: ServiceName=: "e.service" has a suffix hint: write ServiceName=e)`,
+		`f=f (f.syscontainer:3: ServiceName=: "../f" is no unit name hint: letters, digits and :-_.\@ may stand in the name of a unit)`,
+		`g=g (g.syscontainer:3: ServiceName=: "%p": specifiers are not possible in the name of a service hint: write the name itself)`,
+		`h=h (h.syscontainer:3: ServiceName=: "h@x" is not possible hint: an @ stands in the name of a template only)`,
+		`i@=i@ (i@.syscontainer:3: ServiceName=: "i" is no name of a template: no @ is at its end hint: write for example ServiceName=i@)`,
+		`k@i=k@i (k@i.syscontainer:3: ServiceName=: "k@i" has no @ at its end, behind which the instance stands hint: write for example ServiceName=k@)`,
+		"l=l", "t@=tau@", "t@i=tau@i", "t@j=tau@j", "a=zeta",
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(names, "\n"), strings.Join(want, "\n"))
+	}
+	for _, u := range s.Units { // to the container the key means nothing
+		if _, errs, _ := u.Container(); len(errs) > 0 {
+			t.Error(u.Stem.Full, errs)
+		}
+	}
+}
+
 func TestLinkedDirectories(t *testing.T) {
 	root := tree(t, map[string]string{
 		"/srv/apps/a.syscontainer": unit("a"), "/srv/apps/back ->": "/etc/containers/systemd", etc + "apps ->": "/srv/apps",
