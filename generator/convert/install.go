@@ -140,6 +140,10 @@ func (d *draft) alias(line *units.Line, name units.Name) {
 			continue
 		}
 		alias, err := units.ParseName(strings.TrimSuffix(other, ".service"))
+		if err == nil && alias.Template && d.u.Name.Instance != "" {
+			alias, err = units.ParseName(alias.Full + d.u.Name.Instance) // the same instance is meant
+			other = alias.Service()
+		}
 		switch {
 		case !units.IsUnitName(other):
 			d.fail(line, "Alias=: \""+units.Printable(other)+"\" is no name of a unit", "for example "+name.Prefix+"-too.service")
@@ -147,8 +151,8 @@ func (d *draft) alias(line *units.Line, name units.Name) {
 			d.fail(line, "Alias=: \""+other+"\" is no service", "")
 		case err != nil:
 			d.fail(line, "Alias=: "+err.Error(), units.Hint(err))
-		case alias.Template != d.u.Name.Template:
-			d.fail(line, "Alias=: \""+other+"\": a template can have templates as aliases only, other units none", "")
+		case !mayAlias(d.u.Name, alias):
+			d.fail(line, "Alias=: \""+other+"\" is not possible for "+d.u.Name.Service(), "another name of a template is a template or an instance, of an instance the same instance")
 		case other != d.u.Name.Service():
 			if d.asked[other] != nil {
 				continue
@@ -161,6 +165,17 @@ func (d *draft) alias(line *units.Line, name units.Name) {
 			d.add(Link{other, d.u.Name.Service()})
 		}
 	}
+}
+
+// mayAlias are systemd's rules for the names that a service can have beside its own.
+func mayAlias(name, alias units.Name) bool {
+	switch {
+	case alias.Template:
+		return name.Template
+	case alias.Instance != "":
+		return name.Template || name.Instance == alias.Instance
+	}
+	return !name.Template && name.Instance == ""
 }
 
 // add lets a link be asked for twice; Convert drops the second.
