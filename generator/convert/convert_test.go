@@ -44,6 +44,12 @@ func must(t testing.TB, err error) {
 // its text, each link with "-> " and its target; and what is said.
 func generate(t testing.TB, files map[string]string) (out map[string]string, said string, failed bool) {
 	t.Helper()
+	out, said, p := generatePlan(t, files)
+	return out, said, p.Failed()
+}
+
+func generatePlan(t testing.TB, files map[string]string) (out map[string]string, said string, p *Plan) {
+	t.Helper()
 	root := t.TempDir()
 	for name, text := range files {
 		if !strings.HasPrefix(name, "/") {
@@ -52,21 +58,14 @@ func generate(t testing.TB, files map[string]string) (out map[string]string, sai
 		must(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
 		must(t, os.WriteFile(root+name, []byte(text), 0o644))
 	}
-	p := Convert(units.Load(root, units.Directories()), Options{Root: root, Render: renderPath})
-	out = make(map[string]string)
-	for _, l := range p.Links {
-		out[l.Name] = "-> " + l.Target
-	}
+	p = Convert(units.Load(root, units.Directories()), Options{Root: root, Render: renderPath})
 	said = p.Problems.Error()
 	for _, s := range p.Services {
-		if s.Text != "" {
-			out[s.Name] = s.Text
-		}
 		for _, problem := range slices.Concat(s.Errors, s.Warnings) {
 			said += problem.Error() + "\n"
 		}
 	}
-	return out, said, p.Failed()
+	return treeOf(p), said, p
 }
 
 func listing(t testing.TB, dir string) map[string]string {
@@ -275,83 +274,6 @@ func TestStopping(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %q, want %s", text, got, want)
-		}
-	}
-}
-
-// Whatever a file says: no path leaves the directory, Exec lines are ours or the
-// author's own of [Service], nothing becomes a second line, and systemd's syntax of
-// the result is what we think it is.
-func FuzzUnit(f *testing.F) {
-	all, err := filepath.Glob("testdata/units/*.syscontainer")
-	must(f, err)
-	for _, name := range all {
-		data, err := os.ReadFile(name)
-		must(f, err)
-		f.Add(strings.TrimSuffix(filepath.Base(name), ".syscontainer"), string(data))
-	}
-	f.Add("a", "[Container]\nImage=q.io/a\nVolume=/var/lib/a b\"'\\:/x\nTmpfiles=d /a \\\\\nRuntime=crun\n[Install]\nAlias=../x.service")
-	root, dir := f.TempDir(), "/out"
-	must(f, os.MkdirAll(root+"/etc/containers/systemd", 0o755))
-	f.Fuzz(func(t *testing.T, name, text string) {
-		if _, err := units.ParseName(name); err != nil {
-			t.Skip()
-		}
-		file := root + "/etc/containers/systemd/" + name + ".syscontainer"
-		must(t, os.WriteFile(file, []byte(text), 0o644))
-		defer os.Remove(file)
-		set := units.Load(root, units.Directories())
-		p := Convert(set, Options{Root: root, Render: renderPath})
-		for _, l := range p.Links {
-			full := filepath.Join(dir, filepath.Dir(l.Name), l.Target)
-			if !filepath.IsLocal(l.Name) || filepath.Dir(full) != dir {
-				t.Fatalf("%+v", l)
-			}
-		}
-		for _, out := range p.Services {
-			if !filepath.IsLocal(out.Name) || strings.Contains(out.Name, "/") || strings.ContainsAny(out.Text, "\r\x00") {
-				t.Fatalf("%q\n%s", out.Name, out.Text)
-			}
-			checkExec(t, out.Text, set)
-		}
-	})
-}
-
-// checkExec looks at a generated unit with nothing but lines: every Exec line is one
-// of ours, word for word, or stands in [Service] of the input.
-func checkExec(t *testing.T, text string, set *units.Set) {
-	section := ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if strings.HasSuffix(line, `\`) {
-			t.Fatalf("goes on in the next: %q", line)
-		}
-		if strings.HasPrefix(line, "[") {
-			section = line
-		}
-		key, value, _ := strings.Cut(line, "=")
-		if section != "[Service]" || !strings.HasPrefix(key, "Exec") {
-			continue
-		}
-		words := strings.Fields(value)
-		if len(words) == 0 {
-			continue // a reset executes nothing
-		}
-		ours := strings.TrimPrefix(words[0], "-") == renderPath
-		for _, w := range words[1:] {
-			const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			runtime, is := strings.CutPrefix(w, "--runtime=")
-			id, isID := strings.CutPrefix(w, "--id=")
-			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--wait", "--reload", "--clean", "--fail"}, w) ||
-				is && strings.Trim(runtime, letters+"._+/-") == "" || isID && strings.Trim(id, letters+"._-%") == "")
-		}
-		for _, u := range set.Units {
-			for _, l := range u.Section("Service") {
-				ours = ours || l.Key == key && strings.TrimSpace(value) == l.Value
-			}
-		}
-		if !ours {
-			t.Fatalf("%q in\n%s", line, text)
 		}
 	}
 }
