@@ -28,6 +28,8 @@ type imported struct {
 	net   string          // "none", or "host": other lines depend on it
 }
 
+var callsPodman = regexp.MustCompile(`^[-@:+!]*(/usr/bin/|/bin/)?podman( |$)`)
+
 var noNetwork = regexp.MustCompile(`(^| )--net(work)?[= ]none( |$)`)
 
 // importFile translates a file. An error means that it is none; what cannot be kept
@@ -90,11 +92,15 @@ func (im *imported) translate(item *quadletItem) {
 	case item.section == "Unit" || item.section == "Install":
 		im.dependencies(item)
 	case item.section == "Service":
-		if why, hint := im.askGenerator(item); why != "" {
+		why, hint := im.askGenerator(item)
+		if why != "" {
 			im.drop(item, why, hint)
-		} else {
-			im.keep(item)
+			return
 		}
+		if strings.HasPrefix(item.key, "Exec") && callsPodman.MatchString(item.value) {
+			im.say(item, "calls podman, which knows nothing of this container", "")
+		}
+		im.keep(item)
 	default:
 		im.keep(item)
 	}
@@ -102,7 +108,7 @@ func (im *imported) translate(item *quadletItem) {
 
 // keepComments keeps those between the lines of an assignment that was changed.
 func (im *imported) keepComments(item *quadletItem, from int) {
-	if len(item.raw) < 2 || slices.Equal(im.out[from:], item.raw) {
+	if len(item.raw) < 2 || slices.Equal(im.out[from:], item.asWritten()) {
 		return
 	}
 	var inside []string
@@ -116,17 +122,18 @@ func (im *imported) keepComments(item *quadletItem, from int) {
 
 // keep leaves an assignment as it stands.
 func (im *imported) keep(item *quadletItem) {
-	if item.raw == nil {
+	lines := item.asWritten()
+	if lines == nil || item.raw == nil {
 		im.write1(item.key, item.value)
 		return
 	}
-	im.out = append(im.out, item.raw...)
+	im.out = append(im.out, lines...)
 }
 
 // write1 writes an assignment on one line. A backslash at its end shall not join the
 // next.
 func (im *imported) write1(key, value string) {
-	if _, joins := cutBackslash(value); joins {
+	if n := len(value) - len(strings.TrimRight(value, `\`)); n%2 == 1 {
 		value += " "
 	}
 	im.out = append(im.out, key+"="+value)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,7 +15,7 @@ var translations map[string]func(*imported, *quadletItem)
 
 func init() { // they go round in a circle by way of PodmanArgs=
 	translations = map[string]func(*imported, *quadletItem){
-		"Image": (*imported).image, "Volume": (*imported).volume, "Network": (*imported).network,
+		"Image": (*imported).image, "Volume": (*imported).volume, "Mount": (*imported).mount, "Network": (*imported).network,
 		"PublishPort": (*imported).publishPort, "Secret": (*imported).secret, "Environment": (*imported).environment,
 		"Exec": (*imported).command, "ReloadCmd": (*imported).command, "PodmanArgs": (*imported).podmanArgs,
 		"Pull": (*imported).pull, "AutoUpdate": (*imported).keep,
@@ -83,6 +84,10 @@ func (im *imported) network(item *quadletItem) {
 }
 
 func (im *imported) publishPort(item *quadletItem) {
+	if im.net == "none" {
+		im.drop(item, "with Network=none no port of the host leads into the container", "")
+		return
+	}
 	im.drop(item, "Network=host applies: each port that the payload opens is the host's, with the number it has inside",
 		"let the payload listen on the port and the address that it is to have")
 }
@@ -209,6 +214,11 @@ func (im *imported) dependencies(item *quadletItem) {
 				continue
 			}
 		}
+		if part := quadletService.FindStringSubmatch(w); part != nil && isFile(filepath.Join(filepath.Dir(im.file), part[1]+"."+part[2])) && isDependency(item.key) {
+			im.drop(&quadletItem{line: item.line, key: item.key, value: w, from: item.key + "=" + w}, "there is nothing that "+part[1]+"."+part[2]+" would make here", "")
+			changed = true
+			continue
+		}
 		kept = append(kept, w)
 	}
 	if !changed || !isDependency(item.key) {
@@ -217,6 +227,10 @@ func (im *imported) dependencies(item *quadletItem) {
 		im.write1(item.key, strings.Join(kept, " "))
 	}
 }
+
+// quadletService is the service of a file of Quadlet's that makes something else than
+// a container.
+var quadletService = regexp.MustCompile(`^(.+)-(volume|network|image|build|pod|artifact)\.service$`)
 
 // isDependency knows the keys of systemd.unit(5) that list units.
 func isDependency(key string) bool {

@@ -78,6 +78,42 @@ func (im *imported) volume(item *quadletItem) {
 		"copy what is there: mkdir -p "+fields[0]+" && cp -a "+podmanVolumes+name+"/_data/. "+fields[0]+"/")
 }
 
+// mount takes a volume of podman for what Volume= would have said.
+func (im *imported) mount(item *quadletItem) {
+	kind, source, target := "volume", "", ""
+	var options []string
+	for field := range strings.SplitSeq(item.value, ",") {
+		key, value, _ := strings.Cut(field, "=")
+		switch key {
+		case "type":
+			kind = value
+		case "source", "src":
+			source = value
+		case "target", "destination", "dst":
+			target = value
+		case "readonly", "ro":
+			if value == "" || value == "true" {
+				options = append(options, "ro")
+			}
+		default:
+			options = append(options, field)
+		}
+	}
+	if kind != "volume" || target == "" || strings.ContainsAny(item.value, `":`) {
+		im.asked(item)
+		return
+	}
+	value := target
+	if source != "" {
+		value = source + ":" + target
+		if len(options) > 0 {
+			value += ":" + strings.Join(options, ",")
+		}
+	}
+	from := item.shown()
+	im.volume(&quadletItem{line: item.line, section: item.section, key: item.key, value: value, from: from})
+}
+
 // volumeOptions leaves out what is not needed or not possible here, and says so where
 // that matters.
 func (im *imported) volumeOptions(item *quadletItem, options string) string {

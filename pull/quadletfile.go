@@ -18,7 +18,8 @@ type quadletItem struct {
 	section string   // the header's own, too
 	header  bool
 	key     string // "" for all but an assignment
-	value   string // on one line
+	value   string // on one line, as Quadlet joins lines
+	ours    string // the whole as systemd joins them, with a blank
 	from    string // of one that was made: the assignment it is a part of, "PodmanArgs=--init"
 }
 
@@ -85,10 +86,12 @@ func quadletItems(text string) (items []*quadletItem, err error) {
 			continue
 		}
 		joined, more := cutBackslash(lines[i])
+		item.ours = joined
 		for ; more && i+1 < len(lines); i++ { // comments inside are a part of it, and stay where they are
 			if next := lines[i+1]; !isComment(strings.Trim(next, " \t")) {
 				next, more = cutBackslash(next)
 				joined += next
+				item.ours += " " + next
 			}
 			item.raw = lines[item.line-1 : i+2]
 		}
@@ -101,12 +104,29 @@ func quadletItems(text string) (items []*quadletItem, err error) {
 
 func isComment(s string) bool { return s != "" && (s[0] == '#' || s[0] == ';') }
 
-// cutBackslash puts a blank in the place of the backslash that joins the next line.
+// cutBackslash takes off the backslash that joins the next line. For Quadlet blanks
+// may follow it; for systemd not.
 func cutBackslash(s string) (string, bool) {
-	if n := len(s) - len(strings.TrimRight(s, `\`)); n%2 == 1 {
-		return s[:len(s)-1] + " ", true
+	t := strings.TrimRight(s, " \t")
+	if n := len(t) - len(strings.TrimRight(t, `\`)); n%2 == 1 {
+		return t[:len(t)-1], true
 	}
 	return s, false
+}
+
+// asWritten are the lines of an assignment that systemd reads as Quadlet does; nil if
+// they are read in two ways, which only one line helps against.
+func (i *quadletItem) asWritten() []string {
+	if strings.Join(strings.Fields(i.ours), " ") != strings.Join(strings.Fields(i.key+"="+i.value), " ") && len(i.raw) > 1 {
+		return nil
+	}
+	lines := make([]string, len(i.raw))
+	for n, line := range i.raw {
+		if lines[n] = line; n < len(i.raw)-1 {
+			lines[n] = strings.TrimRight(line, " \t")
+		}
+	}
+	return lines
 }
 
 // quadletValue is the last value of a key in another file of Quadlet, beside the
