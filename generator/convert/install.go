@@ -97,7 +97,7 @@ func (d *draft) wantedBy(line *units.Line, name units.Name, directory string) {
 		d.warn(line, line.Key+"= of a template is ignored", "DefaultInstance= says which instance to enable")
 		return
 	}
-	for word := range strings.FieldsSeq(line.Value) {
+	for _, word := range d.words(line) {
 		other, ok := d.unitName(line, name, word)
 		if !ok {
 			continue
@@ -114,6 +114,36 @@ func (d *draft) wantedBy(line *units.Line, name units.Name, directory string) {
 		}
 		d.add(Link{other + directory + "/" + name.Service(), "../" + d.u.Name.Service()})
 	}
+}
+
+// words splits a list of [Install], in which systemctl, unlike the keys of [Unit], knows
+// quotes; a backslash is a character of names.
+func (d *draft) words(line *units.Line) (words []string) {
+	if !strings.ContainsAny(line.Value, `"'`) {
+		return strings.Fields(line.Value)
+	}
+	var word []byte
+	inside, twin := false, byte(0)
+	for _, b := range []byte(line.Value + " ") {
+		switch {
+		case twin == 0 && (b == '"' || b == '\''):
+			inside, twin = true, b
+		case b == twin:
+			twin = 0
+		case twin == 0 && (b == ' ' || b == '\t' || b == '\n' || b == '\r'):
+			if inside {
+				words = append(words, string(word))
+			}
+			inside, word = false, nil
+		default:
+			inside, word = true, append(word, b)
+		}
+	}
+	if twin != 0 {
+		d.fail(line, line.Key+"=: quote "+string(rune(twin))+" is not closed", "")
+		return nil
+	}
+	return words
 }
 
 // unitName replaces the specifiers of a word, of which only those are possible that
@@ -134,7 +164,7 @@ func (d *draft) unitName(line *units.Line, name units.Name, word string) (string
 // alias makes other names for the service. The rules of templates are those of
 // systemctl enable.
 func (d *draft) alias(line *units.Line, name units.Name) {
-	for word := range strings.FieldsSeq(line.Value) {
+	for _, word := range d.words(line) {
 		other, ok := d.unitName(line, name, word)
 		if !ok {
 			continue
