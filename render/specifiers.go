@@ -41,7 +41,11 @@ func machineSpecifier(specifier byte) (string, error) {
 	case 'a':
 		return architecture(), nil
 	case 's':
-		return "/bin/sh", nil // root's, to the system manager
+		// systemd asks no user database for root's, but was built with one, mostly bash.
+		if _, err := os.Stat("/bin/bash"); err == nil {
+			return "/bin/bash", nil
+		}
+		return "/bin/sh", nil
 	}
 	field := map[byte]string{'o': "ID", 'w': "VERSION_ID", 'W': "VARIANT_ID", 'A': "IMAGE_VERSION", 'B': "BUILD_ID", 'M': "IMAGE_ID"}[specifier]
 	if field == "" {
