@@ -452,6 +452,10 @@ func TestTmpfilesLines(t *testing.T) {
 	if got := tmpfilesLines(c, user{}, missing); !slices.Equal(got, []string{"d /var/lib/a 0755 200000 300000 -"}) {
 		t.Errorf("the root of a user namespace: %q", got)
 	}
+	c.Volumes[0].Options = []string{"idmap"} // whose owners are the container's already
+	if got := tmpfilesLines(c, user{UID: 1000, GID: 50}, missing); !slices.Equal(got, []string{"d /var/lib/a 0755 1000 50 -"}) {
+		t.Errorf("idmap: %q", got)
+	}
 	if got := tmpfilesLines(c, user{}, func(string) bool { return false }); got != nil {
 		t.Errorf("nothing missing: %q", got)
 	}

@@ -49,27 +49,32 @@ func tmpfilesLines(c *units.Container, u user, missing func(string) bool) []stri
 	for _, line := range lines {
 		named = append(named, units.TmpfilesPath(line))
 	}
-	owner := " - - -"
-	uid, _ := hostID(c.UIDMap, u.UID)
-	gid, _ := hostID(c.GIDMap, u.GID)
-	if uid != 0 {
-		owner = " " + strconv.FormatUint(uint64(uid), 10) + " " + strconv.FormatUint(uint64(gid), 10) + " -"
+	owner := func(options []string) string {
+		uid, gid := u.UID, u.GID
+		if !slices.Contains(options, "idmap") && !slices.Contains(options, "ridmap") {
+			uid, _ = hostID(c.UIDMap, uid)
+			gid, _ = hostID(c.GIDMap, gid)
+		}
+		if uid == 0 {
+			return " - - -"
+		}
+		return " " + strconv.FormatUint(uint64(uid), 10) + " " + strconv.FormatUint(uint64(gid), 10) + " -"
 	}
-	add := func(source string) {
+	add := func(source string, options []string) {
 		source = path.Clean(source)
 		word := tmpfilesWord(source)
 		if !isDirectorySource(source) || slices.Contains(named, source) || slices.Contains(named, word) || !missing(source) {
 			return
 		}
 		named = append(named, source)
-		lines = append(lines, "d "+word+" 0755"+owner)
+		lines = append(lines, "d "+word+" 0755"+owner(options))
 	}
 	for _, v := range c.Volumes {
-		add(v.Source)
+		add(v.Source, v.Options)
 	}
 	for _, m := range c.Mounts {
 		if m.Type == "bind" {
-			add(m.Source)
+			add(m.Source, m.Options)
 		}
 	}
 	return lines
