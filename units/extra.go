@@ -10,8 +10,9 @@ import (
 // Extra is a unit file that Load takes for one in the first directory of the search
 // path, wherever it lies. Drop-in directories beside it count, and nothing else there.
 type Extra struct {
-	Path string // absolute, not below the root; the last part is the unit's name with its suffix
-	Text string // of the file, if Given
+	Path  string // absolute; the last part is the unit's name with its suffix
+	Below bool   // Path is one below the root, not of this machine
+	Text  string // of the file, if Given
 	// Given is set where there need not be a file at Path, but only a directory.
 	Given bool
 }
@@ -20,9 +21,12 @@ type Extra struct {
 func (l *loader) addExtra(e Extra) {
 	base := path.Base(e.Path)
 	name := strings.TrimSuffix(base, unitSuffix)
-	outside := &loader{found: new(found)} // the root is not theirs
+	reader := l
+	if !e.Below {
+		reader = &loader{found: new(found)}
+	}
 	var kind os.FileMode
-	if info, err := os.Lstat(e.Path); err == nil && !e.Given {
+	if info, err := os.Lstat(reader.root + e.Path); err == nil && !e.Given {
 		kind = info.Mode().Type()
 	}
 	if l.given == nil {
@@ -33,7 +37,10 @@ func (l *loader) addExtra(e Extra) {
 		c.lines, c.warnings, c.problem = lex(e.Path, e.Text)
 		l.given[e.Path] = c
 	} else {
-		l.given[e.Path] = outside.read(e.Path, kind&^os.ModeSymlink) // where it lies now says nothing
+		if !e.Below {
+			kind &^= os.ModeSymlink // where it lies now says nothing
+		}
+		l.given[e.Path] = reader.read(e.Path, kind)
 	}
 	f := file{name: name, path: e.Path, layer: -1, kind: kind}
 	if i, known := l.names[name]; known {
@@ -48,18 +55,18 @@ func (l *loader) addExtra(e Extra) {
 	}
 	for _, d := range dropinDirectories(n) {
 		dir := path.Join(path.Dir(e.Path), d)
-		if slices.Contains(l.dropins[d], dir) || !isDirectory("", dir) {
+		if slices.Contains(l.dropins[d], dir) || !isDirectory(reader.root, dir) {
 			continue
 		}
 		l.dropins[d] = slices.Insert(l.dropins[d], 0, dir)
-		entries, _, err := readDirectory("", dir)
+		entries, _, err := readDirectory(reader.root, dir)
 		if err != nil {
 			continue // appendDropins tries again, and says so
 		}
 		l.lists[dir] = entries
 		for _, entry := range entries {
 			p := path.Join(dir, entry.Name())
-			l.files[p] = outside.read(p, 0)
+			l.files[p] = reader.read(p, 0)
 		}
 	}
 }
