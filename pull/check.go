@@ -57,7 +57,7 @@ func runCheck(_ context.Context, root string, args []string) error {
 	if *name != "stdin" && !slices.Contains(files, "-") {
 		return usagef("check: --name is for standard input, write - for FILE")
 	}
-	given, err := gather(files, strings.TrimSuffix(*name, ".syscontainer"))
+	given, err := gather(root, files, strings.TrimSuffix(*name, ".syscontainer"))
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func judge(root string, set *units.Set, plan *convert.Plan, given *given) (found
 		add("error", s.Errors)
 		add("warning", s.Warnings)
 		container, _, _ := s.Unit.Container()
-		warnings, notes := h.look(s.Unit, container, !given.only())
+		warnings, notes := h.look(s.Unit, container)
 		add("warning", warnings)
 		add("note", notes)
 		var order []string
@@ -208,7 +208,7 @@ type given struct {
 // longestFile is what units reads of one.
 const longestFile = 16 << 20
 
-func gather(files []string, name string) (*given, error) {
+func gather(root string, files []string, name string) (*given, error) {
 	g := &given{typed: map[string]string{}, dirs: map[string]string{}}
 	for _, file := range files {
 		e := units.Extra{}
@@ -233,6 +233,9 @@ func gather(files []string, name string) (*given, error) {
 		var err error
 		if e.Path, err = filepath.Abs(path); err != nil {
 			return nil, err
+		}
+		if below, ok := strings.CutPrefix(e.Path, root+"/"); ok && root != "/" {
+			e.Path, e.Below = "/"+below, true
 		}
 		for other := range g.typed {
 			if filepath.Base(other) == filepath.Base(e.Path) {

@@ -171,6 +171,8 @@ func TestCheckFile(t *testing.T) {
 		"etc/containers/systemd/web.syscontainer.d/10.conf": "[Container]\nPull=perhaps\n",
 		"etc/containers/systemd/broken.syscontainer":        "[Container]\nImage=no\n",
 		"etc/containers/systemd/named.syscontainer":         good + "[Install]\nAlias=other.service\n",
+		"etc/containers/systemd/late.syscontainer":          "-> /var/late",
+		"var/late": good,
 	})
 	plant(t, away, map[string]string{
 		"web.syscontainer":            good,
@@ -221,7 +223,12 @@ web.syscontainer.d/20.conf:2: error: ReadOnly=: "perhaps" is no boolean
 			t.Errorf("check %s: status %d\n%s%s\nwant %d\n%s%s", c.args, status, stdout, stderr, c.status, c.stdout, c.stderr)
 		}
 	}
-	stdout, _, status := commandIn(t, away, "", "--root", root, "check", "below/we ird.syscontainer")
+	// One that does lie in the search path is also told where it really is.
+	stdout, _, status := commandIn(t, root, "", "--root", ".", "check", "etc/containers/systemd/late.syscontainer")
+	if status != 0 || stdout != "etc/containers/systemd/late.syscontainer: warning: lies in /var/late, which is not there at boot if /var is mounted later\n" {
+		t.Errorf("status %d, %s", status, stdout)
+	}
+	stdout, _, status = commandIn(t, away, "", "--root", root, "check", "below/we ird.syscontainer")
 	if !strings.HasPrefix(stdout, `below/we ird.syscontainer: error: "we ird" is no unit name`) || status != 1 {
 		t.Errorf("status %d, %s", status, stdout)
 	}

@@ -200,7 +200,9 @@ func FuzzImport(f *testing.F) {
 			t.Fatalf("%v in\n%s\nof\n%s", after.Errors, im.text, text)
 		}
 		for _, line := range after.Section("Service") {
-			if !slices.ContainsFunc(before.Section("Service"), func(l units.Line) bool { return l.Key == line.Key && l.Value == line.Value }) {
+			if !slices.ContainsFunc(im.items, func(i *quadletItem) bool {
+				return i.section == "Service" && i.key == line.Key && strings.Join(strings.Fields(i.value), " ") == strings.Join(strings.Fields(line.Value), " ")
+			}) {
 				t.Fatalf("%s=%s was not there in\n%s", line.Key, line.Value, text)
 			}
 		}

@@ -176,20 +176,21 @@ func (h *machine) orphans(set *units.Set) (warnings units.Problems) {
 	return warnings
 }
 
-// look compares a unit with the host. installed is false for a file that is no part
-// of it yet.
-func (h *machine) look(u *units.Unit, c *units.Container, installed bool) (warnings, notes units.Problems) {
-	if installed {
-		for _, source := range u.Sources {
-			real, _ := h.resolve(source)
-			late := mounted(real)
-			if late == "" || below(source, h.away...) || slices.ContainsFunc(u.Warnings, func(p *units.Problem) bool {
-				return p.File == source && strings.Contains(p.Msg, notAtBoot)
-			}) {
-				continue
-			}
-			warnings = append(warnings, &units.Problem{File: source, Msg: "lies in " + real + notAtBoot + late + " is mounted later"})
+// look compares a unit with the host. What lies outside of the search path, as only a
+// file of the command line does, is no part of it yet.
+func (h *machine) look(u *units.Unit, c *units.Container) (warnings, notes units.Problems) {
+	for _, source := range u.Sources {
+		if !below(source, units.SearchPath()...) {
+			continue
 		}
+		real, _ := h.resolve(source)
+		late := mounted(real)
+		if late == "" || below(source, h.away...) || slices.ContainsFunc(u.Warnings, func(p *units.Problem) bool {
+			return p.File == source && strings.Contains(p.Msg, notAtBoot)
+		}) {
+			continue
+		}
+		warnings = append(warnings, &units.Problem{File: source, Msg: "lies in " + real + notAtBoot + late + " is mounted later"})
 	}
 	w, n := h.lookForFiles(u, c)
 	warnings, notes = append(warnings, w...), append(notes, n...)

@@ -88,6 +88,20 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// The manual has each verb, in its synopsis and with an entry.
+func TestVerbsInTheManual(t *testing.T) {
+	manual, err := os.ReadFile("../man/syscontainer.1.scd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synopsis, rest, _ := strings.Cut(string(manual), "# DESCRIPTION")
+	for _, v := range verbs {
+		if !strings.Contains(synopsis, "*"+v.name+"*") || !strings.Contains(rest, "\n*"+v.name+"*") && !strings.Contains(rest, ", *"+v.name+"*") {
+			t.Errorf("%s is not in syscontainer(1)", v.name)
+		}
+	}
+}
+
 func TestNothingIsLeftOfAFailedPull(t *testing.T) {
 	root := t.TempDir()
 	_, stderr, status := command(t, "--root", root, "pull", "oci:nowhere:1")
