@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// decode reads the lines of a [Container] section. In a template the instance is
+// decode reads those lines that stand in the section [Container], as it is called
+// there. In a template the instance is
 // taken to be called "instance", and what is not known yet stands for itself: what
 // comes of it is good for checks only.
-func decode(lines []Line, n scope) (c *Container, errs, warnings Problems) {
+func decode(lines []Line, section string, n scope) (c *Container, errs, warnings Problems) {
 	d := &draft{Container: unset}
 	if n.Template {
 		n.Instance = "instance"
@@ -17,6 +18,9 @@ func decode(lines []Line, n scope) (c *Container, errs, warnings Problems) {
 	r := reading{draft: d}
 	for i := range lines {
 		line := &lines[i]
+		if line.Section != section {
+			continue
+		}
 		k := keyIndex(line.Key)
 		if k < 0 {
 			problem, isError := unknownKey(line)

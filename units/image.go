@@ -131,8 +131,20 @@ func isUpper(b byte) bool { return b >= 'A' && b <= 'Z' }
 
 func validDigest(s string) bool {
 	algorithm, hex, _ := strings.Cut(s, ":")
-	length, known := map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}[algorithm]
-	if !known || len(hex) != length {
+	switch length := len(hex); algorithm {
+	case "sha256":
+		if length != 64 {
+			return false
+		}
+	case "sha384":
+		if length != 96 {
+			return false
+		}
+	case "sha512":
+		if length != 128 {
+			return false
+		}
+	default:
 		return false
 	}
 	for _, b := range []byte(hex) {

@@ -41,6 +41,7 @@ func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) 
 		markFound bool
 	)
 	logical.file = file
+	logical.lines = make([]Line, 0, min(strings.Count(text, "\n")+1, 64))
 	for {
 		s, ok := p.next()
 		if !ok {
@@ -99,32 +100,40 @@ func oddBackslashes(s string) bool {
 // are one line end, as long as none repeats and NUL is the last.
 type physicalLines struct {
 	text   string
+	at     int
 	number int // of the line returned last
+
+	// ends are where the next of each terminator is, not to look for one that is far
+	// away, or nowhere, at each line again.
+	ends [3]int
 }
 
+const terminators = "\n\r\x00"
+
 func (p *physicalLines) next() (string, bool) {
-	if p.text == "" {
+	if p.at == len(p.text) {
 		return "", false
 	}
 	p.number++
-	end := strings.IndexAny(p.text, "\n\r\x00")
-	if end < 0 {
-		s := p.text
-		p.text = ""
-		return s, true
+	end := len(p.text)
+	for i := range p.ends {
+		if p.ends[i] < p.at || p.at == 0 {
+			p.ends[i] = len(p.text)
+			if n := strings.IndexByte(p.text[p.at:], terminators[i]); n >= 0 {
+				p.ends[i] = p.at + n
+			}
+		}
+		end = min(end, p.ends[i])
 	}
-	s := p.text[:end]
-	var seen [256]bool
-	i := end
-	for i < len(p.text) {
-		b := p.text[i]
-		if b != '\n' && b != '\r' && b != 0 || seen[b] || seen[0] {
+	s := p.text[p.at:end]
+	var seen [len(terminators)]bool
+	for p.at = end; p.at < len(p.text) && !seen[2]; p.at++ {
+		i := strings.IndexByte(terminators, p.text[p.at])
+		if i < 0 || seen[i] {
 			break
 		}
-		seen[b] = true
-		i++
+		seen[i] = true
 	}
-	p.text = p.text[i:]
 	return s, true
 }
 

@@ -146,6 +146,16 @@ func TestLexerJoinsInLinearTime(t *testing.T) {
 	}
 }
 
+// Neither must looking for a terminator that does not come.
+func TestLexerCutsInLinearTime(t *testing.T) {
+	for _, end := range []string{"\n", "\r", "\x00"} {
+		lines, warnings, refused := lex("f", "[A]"+end+"B=1"+end+strings.Repeat("#"+end, 4<<20)+"C=1")
+		if len(lines) != 2 || lines[1].Line != 4<<20+3 || len(warnings) > 0 || refused != nil {
+			t.Errorf("%q: %d lines, %v %v", end, len(lines), warnings, refused)
+		}
+	}
+}
+
 // What was lexed and is written as Key=value lines is lexed the same: nothing is
 // lost, and no value becomes a second line.
 func FuzzLexer(f *testing.F) {

@@ -57,13 +57,12 @@ func (u *Unit) Section(name string) []Line {
 // result is good for nothing but looking for more of them. u.Errors and u.Warnings
 // are not among the results.
 func (u *Unit) Container() (c *Container, errs, warnings Problems) {
-	lines := u.Section("Container")
-	if len(lines) == 0 && len(u.Errors) > 0 {
+	if len(u.Errors) > 0 && !slices.ContainsFunc(u.Lines, func(l Line) bool { return l.Section == "Container" }) {
 		c = new(Container) // what is missing, is missing because a file could not be read
 		*c = unset
 		return c, nil, nil
 	}
-	c, errs, warnings = decode(lines, scope{Name: u.Name, dir: directoryOf(u.Path)})
+	c, errs, warnings = decode(u.Lines, "Container", scope{Name: u.Name, dir: directoryOf(u.Path)})
 	for _, p := range errs {
 		if p.File == "" {
 			p.File = u.Path
@@ -132,8 +131,7 @@ func ReadGenerated(r io.Reader, name string, known func(specifier byte) (string,
 			at.dir = directoryOf(strings.ReplaceAll(l.Value, "%%", "%"))
 		}
 	}
-	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Section != GeneratedSection })
-	c, errs, _ := decode(lines, at)
+	c, errs, _ := decode(lines, GeneratedSection, at)
 	if len(errs) == 0 {
 		return c, nil
 	}

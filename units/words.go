@@ -20,6 +20,9 @@ const (
 // empty pair makes an empty word (extract_first_word of systemd). A quote without
 // its twin is an error.
 func split(s string, m mode) (words []string, warnings []error, err error) {
+	if strings.IndexByte(s, '"') < 0 && strings.IndexByte(s, '\'') < 0 && (m == plain || strings.IndexByte(s, '\\') < 0) {
+		return fields(s), nil, nil
+	}
 	var (
 		word   strings.Builder
 		inside bool // a word has begun
@@ -64,6 +67,35 @@ func split(s string, m mode) (words []string, warnings []error, err error) {
 		words = append(words, word.String())
 	}
 	return words, warnings, nil
+}
+
+// fields are the words of a value that has nothing special in it: parts of s itself.
+func fields(s string) (words []string) {
+	isWhite := func(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
+	n := 0
+	for i := range len(s) {
+		if !isWhite(s[i]) && (i == 0 || isWhite(s[i-1])) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	words = make([]string, 0, n)
+	begin := -1
+	for i := range len(s) {
+		switch white := isWhite(s[i]); {
+		case white && begin >= 0:
+			words = append(words, s[begin:i])
+			begin = -1
+		case !white && begin < 0:
+			begin = i
+		}
+	}
+	if begin >= 0 {
+		words = append(words, s[begin:])
+	}
+	return words
 }
 
 func shownEscape(s string) string {
