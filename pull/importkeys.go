@@ -17,21 +17,28 @@ func init() { // they go round in a circle by way of PodmanArgs=
 	translations = map[string]func(*imported, *quadletItem){
 		"Image": (*imported).image, "Volume": (*imported).volume, "Mount": (*imported).mount, "Network": (*imported).network,
 		"PublishPort": (*imported).publishPort, "Secret": (*imported).secret, "Environment": (*imported).environment,
-		"Exec": (*imported).command, "ReloadCmd": (*imported).command, "PodmanArgs": (*imported).podmanArgs,
-		"Pull": (*imported).pull, "AutoUpdate": (*imported).keep,
+		"PodmanArgs": (*imported).podmanArgs,
+		"Pull":       (*imported).pull, "AutoUpdate": (*imported).keep,
 	}
-	for _, key := range []string{"EnvironmentHost", "HttpProxy", "NoNewPrivileges", "Notify", "ReadOnly", "ReadOnlyTmpfs",
-		"RunInit", "SecurityLabelDisable", "SecurityLabelNested"} {
+	for _, key := range booleans {
 		translations[key] = (*imported).boolean
 	}
 }
 
+// booleans are the keys of which Quadlet takes all but four words for no.
+var booleans = []string{"EnvironmentHost", "HttpProxy", "NoNewPrivileges", "Notify", "ReadOnly", "ReadOnlyTmpfs", "RunInit",
+	"SecurityLabelDisable", "SecurityLabelNested"}
+
 func (im *imported) container(item *quadletItem) {
-	if translate := translations[item.key]; translate != nil && item.value != "" {
-		translate(im, item)
-		return
+	translate := translations[item.key]
+	switch {
+	case translate == nil:
+		im.asked(im.dollars(item))
+	case item.value == "" && !slices.Contains(booleans, item.key): // takes a list back
+		im.keep(item)
+	default:
+		translate(im, im.dollars(item))
 	}
-	im.asked(item)
 }
 
 // asked keeps what units take.
@@ -113,7 +120,7 @@ func (im *imported) boolean(item *quadletItem) {
 		im.asked(item)
 		return
 	}
-	im.comment("Quadlet takes " + item.value + " for no.")
+	im.comment("Quadlet takes \"" + item.value + "\" for no.")
 	im.write1(item.key, "no")
 	im.say(item, "Quadlet takes \""+item.value+"\" for no, and so it is written", "write yes if that was meant")
 }
@@ -142,25 +149,23 @@ func (im *imported) environment(item *quadletItem) {
 	}
 }
 
-// command takes back what systemd does with a dollar on the line of podman.
-func (im *imported) command(item *quadletItem) {
-	if !strings.Contains(item.value, "$") {
-		im.asked(item)
-		return
+// dollars takes back what systemd does with them on the line of podman: $$ is one, and
+// variables are the service's.
+func (im *imported) dollars(item *quadletItem) *quadletItem {
+	if item.from != "" || !strings.Contains(item.value, "$") {
+		return item
 	}
-	const double = "\x01"
-	value := strings.ReplaceAll(item.value, "$$", double)
-	if i := strings.IndexByte(value, '$'); i >= 0 && i+1 < len(value) && (value[i+1] == '{' || isLetter(value[i+1])) {
+	value := strings.ReplaceAll(item.value, "$$", "\x01")
+	if strings.Contains(value, "${") || slices.ContainsFunc(rawWords(value), func(w string) bool { return variable.MatchString(strings.Trim(w, `"'`)) }) {
 		im.say(item, "$ is no variable of the service here: the payload gets it as it stands", "let a shell of the image replace it, or write the value")
 	}
-	if value == item.value {
-		im.asked(item)
-		return
+	if value = strings.ReplaceAll(value, "\x01", "$"); value == item.value {
+		return item
 	}
-	im.asked(&quadletItem{line: item.line, section: item.section, key: item.key, value: strings.ReplaceAll(value, double, "$"), from: item.shown()})
+	return &quadletItem{line: item.line, section: item.section, key: item.key, value: value, from: item.shown()}
 }
 
-func isLetter(b byte) bool { return b == '_' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
+var variable = regexp.MustCompile(`^\$[A-Za-z_][A-Za-z_0-9]*$`)
 
 // secret makes a credential of a secret that is a file.
 func (im *imported) secret(item *quadletItem) {

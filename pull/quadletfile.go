@@ -90,7 +90,7 @@ func quadletItems(text string) (items []*quadletItem, err error) {
 		for ; more && i+1 < len(lines); i++ { // comments inside are a part of it, and stay where they are
 			if next := lines[i+1]; !isComment(strings.Trim(next, " \t")) {
 				next, more = cutBackslash(next)
-				joined += next
+				joined += strings.TrimLeft(next, " \t")
 				item.ours += " " + next
 			}
 			item.raw = lines[item.line-1 : i+2]

@@ -156,7 +156,7 @@ unpack() {
 	dpkg-deb -x "$tmp"/*.deb "$tmp/x"
 }
 
-# Quadlet to compare with, for test/bench: the machine's, or that of Debian 13, which runs on 12 too; its own podman has none.
+# Quadlet to compare with: the machine's, or that of Debian 13, which runs on 12 too; its own podman has none.
 setup_quadlet() {
 	[ -x /usr/libexec/podman/quadlet ] || [ -x "$parts/usr/libexec/podman/quadlet" ] && return
 	is_debian || return 0
@@ -176,12 +176,13 @@ setup_quadlet() {
 
 setup_parts() {
 	mkdir -p "$cache"
-	[ "$1" != bench ] || setup_quadlet
+	[ "$1" = try ] || setup_quadlet
 	part busybox-static busybox
 	part docker-registry docker-registry
 	[ "$1" = try ] && return
 	part etcd-server etcd
 	part etcd-client etcdctl
+	part catatonit catatonit
 	[ -e "$cache/kernel/vmlinuz" ] && return
 	is_debian || die "this system is not Debian 12 or 13 and lacks: linux-image-cloud-amd64"
 	meta=linux-image-cloud-amd64
