@@ -9,7 +9,7 @@ type Container struct {
 	Rootfs string // a directory of the host instead of an image: absolute, clean; "": not set
 	// RootfsOverlay keeps what the payload writes apart from Rootfs, until it stops.
 	RootfsOverlay bool
-	Name          string // of the runtime's container; "": the unit's
+	Name          string // of the runtime's container; "": the unit's. In a template it keeps %i
 
 	Exec             []string // replaces the image's Cmd; nil: not set
 	Entrypoint       []string // nil: not set; empty: the image's is cleared
@@ -46,7 +46,7 @@ type Container struct {
 
 	Network   string   // "host" (default), "none", or a namespace, see IPC
 	PID       string   // "private" (default), "host", or a namespace, see IPC
-	IPC       string   // "private" (default), "host", "ns:/PATH", or "container:NAME" of the service NAME.service
+	IPC       string   // "private" (default), "host", "ns:/PATH", or "container:NAME": NAME.syscontainer, in a service NAME.service
 	UTS       string   // as IPC; "": host name of its own or not, as HostName needs
 	Cgroup    string   // "private" (default) or "host"
 	HostName  string   // "": not set

@@ -30,7 +30,6 @@ func TestNamespaces(t *testing.T) {
 		"Network=ns:x":              `web:3: Network=: "x" is no absolute path`,
 		"Network=ns:":               `web:3: Network=: "" is no absolute path`,
 		"Network=ns:/a/../b":        "web:3: Network=: \"/a/../b\" has .. in it\nhint: for example /b",
-		"Network=web.syscontainer":  `web:3: Network=: "web.syscontainer" is this unit itself`,
 		"Network=db@.syscontainer":  "web:3: Network=: \"db@.syscontainer\" is a template, and no container runs of it\nhint: write db@INSTANCE.syscontainer",
 		"Network=a/b.syscontainer":  "web:3: Network=: \"a/b\" is no unit name\nhint: letters, digits and :-_.\\@ may stand in the name of a unit",
 		"Network=.syscontainer":     `web:3: Network=: "" is no unit name: it begins with nothing`,
@@ -58,9 +57,6 @@ func TestNamesInATemplateKeepTheInstance(t *testing.T) {
 	}
 	if _, errs, _ = read(t, "web@", "Network=db@%I.syscontainer"); errs.Error() != "web:3: Network=: specifier %I is not possible in a name" {
 		t.Error(errs)
-	}
-	if _, errs, _ = read(t, "web@", "Network=web@%i.syscontainer"); len(errs) != 1 {
-		t.Error("an instance joins itself: ", errs)
 	}
 }
 

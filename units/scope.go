@@ -172,15 +172,10 @@ func (n *scope) reference(s string) (name string, found bool, err error) {
 		return "", true, err
 	}
 	other, err := ParseName(check)
-	switch {
-	case err != nil:
-		return "", true, err
-	case other.Template:
-		return "", true, wrong("write "+check+"INSTANCE"+s[len(written):], quote(s), " is a template, and no container runs of it")
-	case other.Full == n.Full:
-		return "", true, wrong("", quote(s), " is this unit itself")
+	if err == nil && other.Template {
+		err = wrong("write "+check+"INSTANCE"+s[len(written):], quote(s), " is a template, and no container runs of it")
 	}
-	return name, true, nil
+	return name, true, err
 }
 
 // fixedName replaces the specifiers that the generator can replace, for a name that it
