@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -117,7 +118,7 @@ func cutBackslash(s string) (string, bool) {
 // asWritten are the lines of an assignment that systemd reads as Quadlet does; nil if
 // they are read in two ways, which only one line helps against.
 func (i *quadletItem) asWritten() []string {
-	if strings.Join(strings.Fields(i.ours), " ") != strings.Join(strings.Fields(i.key+"="+i.value), " ") && len(i.raw) > 1 {
+	if _, ours, _ := strings.Cut(i.ours, "="); len(i.raw) > 1 && !slices.Equal(rawWords(ours), rawWords(i.value)) {
 		return nil
 	}
 	lines := make([]string, len(i.raw))
