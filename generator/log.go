@@ -55,12 +55,23 @@ func (l *logger) plan(p *convert.Plan) {
 	l.errors(p.Problems...)
 	for i := range p.Services {
 		s := &p.Services[i]
-		l.errors(s.Errors...)
+		l.errors(bounded(s.Unit, s.Errors)...)
 		if s.Stub {
 			l.errors(&units.Problem{File: s.Unit.Path, Msg: s.Name + " will fail at its start and say so"})
 		}
-		l.warnings(s.Warnings...)
+		l.warnings(bounded(s.Unit, s.Warnings)...)
 	}
+}
+
+// most is what is said of one unit at most: a file of a million errors shall not push
+// everything else out of the kernel's log.
+const most = 100
+
+func bounded(u *units.Unit, all units.Problems) units.Problems {
+	if len(all) <= most {
+		return all
+	}
+	return append(all[:most:most], &units.Problem{File: u.Path, Msg: "and " + strconv.Itoa(len(all)-most) + " more problems", Hint: "syscontainer check lists all"})
 }
 
 // longestRecord is what the kernel takes in one write; it refuses more.

@@ -94,7 +94,7 @@ func TestUnwritable(t *testing.T) {
 		write(p, "/nowhere/at/all", log)
 		failed = log.failed
 	})
-	if !failed || !strings.Contains(stderr, "/nowhere/at/all/a.service: cannot be written: no such file or directory") {
+	if !failed || !strings.Contains(stderr, "/nowhere/at/all: cannot be written: no such file or directory") {
 		t.Error(stderr)
 	}
 }

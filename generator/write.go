@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
-	"os"
 	"syscontainer/generator/convert"
 	"syscontainer/units"
 )
@@ -25,62 +25,118 @@ func show(p *convert.Plan) string {
 	return b.String()
 }
 
-// write makes files and links; what cannot be written is reported, the rest is.
-// Each appears whole or not at all. No fsync: the directory is a tmpfs, and nobody
-// needs it after a crash.
+// output is the directory that is written into.
+type output struct {
+	fd   int
+	name string
+	// temporary is not made of a unit's name: that may be as long as a file's can be.
+	temporary string
+}
+
+// write makes files and links; what cannot be written is reported, the rest is. No
+// fsync: the directory is a tmpfs, and nobody needs it after a crash.
 func write(p *convert.Plan, dir string, log *logger) {
-	// Not made of a unit's name: that may be as long as a file's name can be.
-	temporary := path.Join(dir, ".syscontainer-"+strconv.Itoa(os.Getpid()))
 	failed := func(name string, err error) {
 		if err != nil {
-			syscall.Unlink(temporary)
-			log.errors(&units.Problem{File: path.Join(dir, name), Msg: "cannot be written: " + err.Error()})
+			log.errors(&units.Problem{File: name, Msg: "cannot be written: " + err.Error()})
 		}
 	}
+	fd, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		failed(dir, err)
+		return
+	}
+	defer syscall.Close(fd)
+	o := output{fd, dir, ".syscontainer-" + strconv.Itoa(syscall.Getpid())}
 	for i := range p.Services {
-		s := &p.Services[i]
-		if s.Text == "" {
-			continue
+		if s := &p.Services[i]; s.Text != "" {
+			failed(path.Join(dir, s.Name), o.file(s))
 		}
-		mode := uint32(0o644)
-		if s.Private {
-			mode = 0o600
-		}
-		err := writeFile(temporary, s.Text, mode)
-		if err == nil {
-			err = syscall.Rename(temporary, path.Join(dir, s.Name))
-		}
-		failed(s.Name, err)
 	}
 	for _, l := range p.Links {
-		full := path.Join(dir, l.Name)
-		err := syscall.Symlink(l.Target, full)
-		if err == syscall.ENOENT {
-			if err = syscall.Mkdir(path.Dir(full), 0o755); err == nil || err == syscall.EEXIST {
-				err = syscall.Symlink(l.Target, full)
-			}
-		}
-		if err == syscall.EEXIST { // a second run into the same directory
-			if err = syscall.Symlink(l.Target, temporary); err == nil {
-				err = syscall.Rename(temporary, full)
-			}
-		}
-		failed(l.Name, err)
+		failed(path.Join(dir, l.Name), o.link(l))
 	}
 }
 
-func writeFile(name, text string, mode uint32) error {
-	fd, err := syscall.Open(name, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, mode)
+// file writes a service in one go. The directory is empty when systemd calls, so that
+// most names are free; where another run was, or is, the file is replaced as a whole.
+func (o *output) file(s *convert.Service) error {
+	mode := uint32(0o644)
+	if s.Private {
+		mode = 0o600
+	}
+	err := o.create(s.Name, s.Text, mode)
+	if err != syscall.EEXIST {
+		return err
+	}
+	if err = o.create(o.temporary, s.Text, mode); err == syscall.EEXIST { // of a run that was killed, with the same number
+		syscall.Unlinkat(o.fd, o.temporary)
+		err = o.create(o.temporary, s.Text, mode)
+	}
+	if err == nil {
+		err = o.rename(s.Name)
+	}
+	return err
+}
+
+// create leaves nothing behind if it fails.
+func (o *output) create(name, text string, mode uint32) error {
+	fd, err := syscall.Openat(o.fd, name, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, mode)
 	if err != nil {
 		return err
 	}
-	for data := []byte(text); len(data) > 0; {
-		n, err := syscall.Write(fd, data)
-		if err != nil && err != syscall.EINTR {
-			syscall.Close(fd)
-			return err
+	for data := unsafe.Slice(unsafe.StringData(text), len(text)); len(data) > 0 && err == nil; {
+		var n int
+		if n, err = syscall.Write(fd, data); err == syscall.EINTR {
+			err = nil
 		}
 		data = data[max(n, 0):]
 	}
-	return syscall.Close(fd)
+	if closed := syscall.Close(fd); err == nil {
+		err = closed
+	}
+	if err != nil {
+		syscall.Unlinkat(o.fd, name)
+	}
+	return err
+}
+
+func (o *output) link(l convert.Link) error {
+	err := o.symlink(l.Target, l.Name)
+	if err == syscall.ENOENT {
+		if err = syscall.Mkdirat(o.fd, path.Dir(l.Name), 0o755); err == nil || err == syscall.EEXIST {
+			err = o.symlink(l.Target, l.Name)
+		}
+	}
+	if err == syscall.EEXIST {
+		syscall.Unlinkat(o.fd, o.temporary)
+		if err = o.symlink(l.Target, o.temporary); err == nil {
+			err = o.rename(l.Name)
+		}
+	}
+	return err
+}
+
+func (o *output) rename(name string) error {
+	err := syscall.Renameat(o.fd, o.temporary, o.fd, name)
+	if err != nil {
+		syscall.Unlinkat(o.fd, o.temporary)
+	}
+	return err
+}
+
+func (o *output) symlink(target, name string) error {
+	to, err := syscall.BytePtrFromString(target)
+	if err != nil {
+		return err
+	}
+	at, err := syscall.BytePtrFromString(name)
+	if err != nil {
+		return err
+	}
+	_, _, errno := syscall.Syscall(syscall.SYS_SYMLINKAT, uintptr(unsafe.Pointer(to)), uintptr(o.fd), uintptr(unsafe.Pointer(at)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }

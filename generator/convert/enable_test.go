@@ -71,7 +71,7 @@ func TestInstallIsWhatEnableDoes(t *testing.T) {
 			}
 		}
 		for name, target := range want { // a link to an instance of a unit that is a file of its own here
-			if target == file+".service" && strings.HasSuffix(name, "/"+c.name+".service") {
+			if target == file+".service" && (strings.HasSuffix(name, "/"+c.name+".service") || !strings.Contains(name, "/")) {
 				want[name] = c.name + ".service"
 			}
 		}
