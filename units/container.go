@@ -91,8 +91,8 @@ type Volume struct {
 	Written string   // Source before specifiers were replaced, but absolute
 
 	// From is the unit, by the name of its file without suffix, in whose container
-	// Source is a path. Only in a unit as its author wrote it: the generator puts the
-	// path of the host there.
+	// Source is a path; in a template it keeps %i. Only in a unit as its author wrote
+	// it: the generator puts the path of the host there.
 	From string
 }
 

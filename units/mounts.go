@@ -94,18 +94,8 @@ func (n *scope) pathInContainer(unit, inside string) (from, source string, err e
 	if n.generated {
 		return "", "", wrong("run systemctl daemon-reload", "the path in the container of ", quote(unit), " was not replaced by one of the host")
 	}
-	if n.StartOnly(unit) {
-		return "", "", wrong("write its name", "the name of the other unit, ", quote(unit), ", is known only at start")
-	}
-	if from, err = n.Expand(unit); err != nil {
+	if from, _, err = n.reference(unit + unitSuffix); err != nil {
 		return "", "", err
-	}
-	other, err := ParseName(from)
-	if err != nil {
-		return "", "", err
-	}
-	if other.Template {
-		return "", "", wrong("write "+from+"INSTANCE"+unitSuffix, quote(from+unitSuffix), " is a template, and no container runs of it")
 	}
 	if source, err = n.Expand("/" + inside); err == nil {
 		source, err = cleanPath(source)

@@ -138,9 +138,12 @@ func TestVolumeOfAnotherContainer(t *testing.T) {
 		"Volume=db.syscontainer/../x:/y": "web:3: Volume=: \"/../x\" has .. in it\nhint: for example /x",
 		"Volume=d b.syscontainer/x:/y":   "web:3: Volume=: \"d b\" is no unit name\nhint: letters, digits and :-_.\\@ may stand in the name of a unit",
 		"Volume=db@.syscontainer/x:/y":   "web:3: Volume=: \"db@.syscontainer\" is a template, and no container runs of it\nhint: write db@INSTANCE.syscontainer",
-		"Volume=db-%H.syscontainer/x:/y": "web:3: Volume=: the name of the other unit, \"db-%H\", is known only at start\nhint: write its name",
+		"Volume=db-%H.syscontainer/x:/y": `web:3: Volume=: specifier %H is not possible in a name`,
 		"Volume=/a:/b:/c":                `web:3: Volume=: option "/c" is not possible`,
 	})
+	if c, errs, _ := read(t, "web@", "Volume=db@%i.syscontainer/x:/y"); len(errs) > 0 || c.Volumes[0].From != "db@%i" {
+		t.Error(c.Volumes, errs)
+	}
 	if _, err := readIn(t, "Volume=db.syscontainer/x:/y"); err == nil || !strings.HasPrefix(err.Error(), `web.service:5: Volume=: the path in the container of "db" was not replaced`) {
 		t.Error(err)
 	}
