@@ -272,7 +272,7 @@ func (h *machine) lookForRuntime(u *units.Unit, c *units.Container) *units.Probl
 	}
 	for _, other := range []string{"runc", "crun"} { // these are known to do
 		if h.installed(other) {
-			p.Hint = "Runtime=" + other + " is"
+			p.Hint = other + " is: Runtime=" + other
 			break
 		}
 	}
