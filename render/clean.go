@@ -9,8 +9,15 @@ func clean(o options) error {
 		return err
 	}
 	b := bundleOf(o.root, o.name)
-	if err := removeState(o, given(o, b), unit); err != nil {
-		return err // the bundle may be in use
+	containers := []launch{given(o, b)}
+	// A reload in between may have given the unit another ContainerName=.
+	if before, ok := b.launch(); ok && before.ID != containers[0].ID {
+		containers = append(containers, before)
+	}
+	for _, l := range containers {
+		if err := removeState(o, l, unit); err != nil {
+			return err // the bundle may be in use
+		}
 	}
 	return b.remove()
 }

@@ -23,16 +23,17 @@ type node struct {
 	Mode           uint32 // permission bits
 	UID, GID       uint32
 	Access         string // letters of "rwm"
-}
 
-// made tells whether the runtime makes the node: below /dev it does. Elsewhere device
-// nodes have no effect (the root is mounted nodev), so the machine's is bound there.
-func (n node) made() bool { return strings.HasPrefix(n.Target, "/dev/") }
+	// Bound nodes are the machine's own, shown at the target, for one that the runtime
+	// made would have no effect: outside of /dev the root is mounted nodev, and in a
+	// user namespace nobody may make one.
+	Bound bool
+}
 
 // devices are linux.devices and the permissions for all of h.Devices.
 func devices(list []node) (made []rspec.LinuxDevice, allowed []rspec.LinuxDeviceCgroup) {
 	for _, n := range list {
-		if n.made() {
+		if !n.Bound {
 			mode := os.FileMode(n.Mode)
 			made = append(made, rspec.LinuxDevice{Path: n.Target, Type: n.Kind, Major: n.Major, Minor: n.Minor,
 				FileMode: &mode, UID: &n.UID, GID: &n.GID})
@@ -44,7 +45,7 @@ func devices(list []node) (made []rspec.LinuxDevice, allowed []rspec.LinuxDevice
 
 func deviceMounts(list []node) (mounts []rspec.Mount) {
 	for _, n := range list {
-		if !n.made() {
+		if n.Bound {
 			mounts = append(mounts, rspec.Mount{Destination: n.Target, Type: "bind", Source: n.Source,
 				Options: []string{"bind", "rprivate", "nosuid", "noexec"}})
 		}
@@ -88,6 +89,7 @@ func lookDevices(c *units.Container, h *host) error {
 			}
 			n := node{Source: name, Target: filepath.Join(d.Target, strings.TrimPrefix(name, real)), Kind: s.Device,
 				Major: s.Major, Minor: s.Minor, Mode: st.Mode & 0o777, UID: st.Uid, GID: st.Gid, Access: d.Access}
+			n.Bound = mapsIDs(c) || !strings.HasPrefix(n.Target, "/dev/")
 			h.Devices = slices.DeleteFunc(h.Devices, func(other node) bool { return other.Target == n.Target })
 			h.Devices = append(h.Devices, n)
 			return nil
@@ -99,12 +101,6 @@ func lookDevices(c *units.Container, h *host) error {
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", label, err)
-		}
-	}
-	// The kernel's view of a mapped node: owners are the container's.
-	if mapsIDs(c) {
-		for i := range h.Devices {
-			h.Devices[i].UID, h.Devices[i].GID = 0, 0
 		}
 	}
 	return nil

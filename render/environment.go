@@ -20,11 +20,14 @@ const (
 // environment is the layers of the payload's environment, the weakest first.
 func environment(c *units.Container, image *imageConfig, h host, hostName string) [][]string {
 	layers := [][]string{
-		{defaultPath, "container=oci", "HOME=" + home(h.User), "HOSTNAME=" + hostName},
+		{defaultPath, "container=oci", "HOME=" + home(h.User)},
 		hostEnvironment(c, h.Environ),
 		assignments(image.Config.Env),
 		h.EnvFiles,
 		c.Environment,
+	}
+	if hostName != "" {
+		layers[0] = append(layers[0], "HOSTNAME="+hostName)
 	}
 	var last []string
 	if c.Notify {

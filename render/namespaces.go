@@ -63,7 +63,7 @@ func namespaces(c *units.Container, h host) ([]rspec.LinuxNamespace, error) {
 func ownUTS(c *units.Container) bool { return c.UTS == "" || c.UTS == "private" }
 
 // hostName is what the payload is told to be called: set where it has a name of its
-// own, else only said.
+// own, else only said. "" if nobody knows.
 func hostName(c *units.Container, h host) (string, error) {
 	if c.HostName != "" {
 		if !ownUTS(c) {
@@ -71,6 +71,9 @@ func hostName(c *units.Container, h host) (string, error) {
 				"leave one of them out")
 		}
 		return c.HostName, nil
+	}
+	if !ownUTS(c) && c.UTS != "host" {
+		return "", nil // whatever it is called there
 	}
 	return defaultHostName(c, h), nil
 }

@@ -28,10 +28,15 @@ func patch(document []byte, s *rspec.Spec, patches []units.ConfigPatch) ([]byte,
 				return nil, nil, fmt.Errorf("%s: %w", name, cause(err))
 			}
 		}
-		var err error
-		if document, s, err = patchOnce(document, text); err != nil {
+		patched, result, err := patchOnce(document, text)
+		if err == nil && result.Root.Path != s.Root.Path {
+			// What is mounted there is read-only; what else is named may be a checkout.
+			err = withHint(fmt.Errorf("root.path cannot be %s: the root is put together elsewhere", result.Root.Path), "set Rootfs= for a root of your own")
+		}
+		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
+		document, s = patched, result
 	}
 	return document, s, nil
 }

@@ -61,6 +61,7 @@ func TestPatch(t *testing.T) {
 		{`{"process":{"args":[]}}`, "", "ConfigPatch= no. 1: nothing is left to run"},
 		{`{"hostname":"x"} {"process":null}`, "", "ConfigPatch= no. 2: nothing is left to run"},
 		{`{"root":{"path":null}}`, "", "no root is left in root.path"},
+		{`{"root":{"path":"/"}}`, "", "root.path cannot be /: the root is put together elsewhere\nhint: set Rootfs="},
 		{`{"process":{"user":{"uid":"root"}}}`, "", "process.user.uid cannot be a string"},
 		{`{"process":{"user":{"uid":-1}}}`, "", "uid"},
 		{`{"mounts":{}}`, "", "mounts cannot be a object"},

@@ -105,7 +105,7 @@ func look(t *testing.T, c *units.Container, h *host) {
 	h.Globs = map[string][]string{"/etc/pass*": {"/etc/passwd", "/etc/passwd-"}}
 	for _, d := range c.Devices {
 		if !d.Optional {
-			h.Devices = append(h.Devices, node{Source: d.Source, Target: d.Target, Kind: "c", Major: 1, Minor: 5, Mode: 0o666, Access: d.Access})
+			h.Devices = append(h.Devices, node{Source: d.Source, Target: d.Target, Kind: "c", Major: 1, Minor: 5, Mode: 0o666, Access: d.Access, Bound: d.Target == "/opt/full"})
 		}
 	}
 	if filepath.IsAbs(c.SeccompProfile) {

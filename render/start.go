@@ -69,6 +69,11 @@ func start(o options) error {
 	if err == nil && !o.wait {
 		err = announce(o, pid)
 	}
+	if s := stopRequest(signals); err == nil && s != 0 {
+		removeState(o, l, unit)
+		dieOf(s)
+		err = fmt.Errorf("stopped by %v", s)
+	}
 	if err == nil {
 		err = call(l, o, b, "start", l.ID)
 	}

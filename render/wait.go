@@ -24,6 +24,23 @@ func adopt() (signals chan os.Signal, err error) {
 	return signals, nil
 }
 
+// stopRequest is a signal that came before there was a payload to hand it to and that
+// means its end, else 0. Others are lost, as they would be on a process that has just
+// begun.
+func stopRequest(signals chan os.Signal) unix.Signal {
+	for {
+		select {
+		case s := <-signals:
+			switch s {
+			case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
+				return s.(unix.Signal)
+			}
+		default:
+			return 0
+		}
+	}
+}
+
 // follow waits for the payload and hands on the signals that reach this program. It
 // returns the payload's exit status; if a signal ended it, the same one ends this
 // program, so that systemd sees the same.
