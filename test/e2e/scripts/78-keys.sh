@@ -182,6 +182,45 @@ systemctl start rooted
 logged rooted 'seen: value of the service'
 systemctl stop rooted
 
+# An init is process 1 and hands on what ends the payload; without one to be found, the start says so.
+container tended <<'END'
+[Container]
+Image=127.0.0.1:5000/base:1
+RunInit=yes
+Exec=/bin/sh -c 'trap "echo handed on; exit 0" TERM; tr "\\000" " " </proc/1/cmdline; echo; while :; do sleep 0.05; done'
+END
+systemctl start tended
+logged tended '/run/init -- /bin/sh'
+systemctl stop tended
+logged tended 'handed on'
+test "$(show tended Result)" = success
+container tended <<'END'
+[Container]
+Image=127.0.0.1:5000/base:1
+RunInit=yes
+Exec=/bin/true
+END
+mkdir /srv/hidden
+mount --bind /srv/hidden /opt/parts
+fails systemctl start tended
+logged tended RunInit=yes catatonit
+umount /opt/parts
+
+# A new name while it runs: the stop finds the container by the old one.
+container renamed <<'END'
+[Container]
+Image=127.0.0.1:5000/base:1
+ContainerName=before
+Exec=/bin/sleep 1000
+StopTimeout=1
+END
+systemctl start renamed
+test "$(runc list -q)" = before
+sed -i s/=before/=after/ /etc/containers/systemd/renamed.syscontainer
+systemctl daemon-reload
+systemctl stop renamed
+test -z "$(runc list -q)"
+
 # A directory as root: read-only, for itself, or with what is written apart from it.
 mkdir -p /srv/root
 cp -a "$(rootfs base:1)/." /srv/root
