@@ -97,10 +97,10 @@ func judge(root string, set *units.Set, plan *convert.Plan, given *given) (found
 		others++
 		found = append(found, given.finding(nil, "error", p))
 	}
-	h := openMachine(root)
-	defer h.close()
+	host := openMachine(root)
+	defer host.close()
 	if !given.only() {
-		for _, p := range slices.Concat(h.directories(units.SearchPath()), h.orphans(set)) {
+		for _, p := range slices.Concat(host.directories(units.SearchPath()), host.orphans(set)) {
 			found = append(found, given.finding(nil, "warning", p))
 		}
 	}
@@ -126,7 +126,7 @@ func judge(root string, set *units.Set, plan *convert.Plan, given *given) (found
 		add("error", s.Errors)
 		add("warning", s.Warnings)
 		container, _, _ := s.Unit.Container()
-		warnings, notes := h.look(s.Unit, container)
+		warnings, notes := host.look(s.Unit, container)
 		add("warning", warnings)
 		add("note", notes)
 		var order []string

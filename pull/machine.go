@@ -28,29 +28,29 @@ type machine struct {
 }
 
 func openMachine(root string) *machine {
-	h := &machine{root: root, fd: -1}
+	m := &machine{root: root, fd: -1}
 	if fd, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
-		h.fd = fd
-		h.real, _ = os.Readlink(fdPath(fd))
+		m.fd = fd
+		m.real, _ = os.Readlink(fdPath(fd))
 	}
-	return h
+	return m
 }
 
-func (h *machine) close() {
-	if h.fd >= 0 {
-		unix.Close(h.fd)
+func (m *machine) close() {
+	if m.fd >= 0 {
+		unix.Close(m.fd)
 	}
 }
 
 func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
-func (h *machine) open(name string, flags int) (fd int, err error) {
-	if h.fd < 0 {
+func (m *machine) open(name string, flags int) (fd int, err error) {
+	if m.fd < 0 {
 		return -1, unix.ENOENT
 	}
 	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
 	for {
-		fd, err = unix.Openat2(h.fd, "./"+name, &how)
+		fd, err = unix.Openat2(m.fd, "./"+name, &how)
 		if err != unix.EINTR && err != unix.EAGAIN {
 			return fd, err
 		}
@@ -58,8 +58,8 @@ func (h *machine) open(name string, flags int) (fd int, err error) {
 }
 
 // resolve follows all links. What is not there, or cannot be reached, is "".
-func (h *machine) resolve(name string) (real string, isDir bool) {
-	fd, err := h.open(name, unix.O_PATH)
+func (m *machine) resolve(name string) (real string, isDir bool) {
+	fd, err := m.open(name, unix.O_PATH)
 	if err != nil {
 		return "", false
 	}
@@ -70,15 +70,15 @@ func (h *machine) resolve(name string) (real string, isDir bool) {
 	}
 	if real, err = os.Readlink(fdPath(fd)); err != nil {
 		real = name
-	} else if h.real != "/" {
-		real = "/" + strings.TrimPrefix(strings.TrimPrefix(real, h.real), "/")
+	} else if m.real != "/" {
+		real = "/" + strings.TrimPrefix(strings.TrimPrefix(real, m.real), "/")
 	}
 	return real, st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 // exists takes what cannot be looked at, for want of rights, as there.
-func (h *machine) exists(name string) bool {
-	fd, err := h.open(name, unix.O_PATH)
+func (m *machine) exists(name string) bool {
+	fd, err := m.open(name, unix.O_PATH)
 	if err == nil {
 		unix.Close(fd)
 	}
@@ -102,23 +102,23 @@ func mounted(real string) string {
 const notAtBoot = ", which is not there at boot if "
 
 // directories warns of those in the search path that may be missing at boot.
-func (h *machine) directories(searchPath []string) (warnings units.Problems) {
+func (m *machine) directories(searchPath []string) (warnings units.Problems) {
 	for _, dir := range searchPath {
-		h.directory(dir, 0, &warnings)
+		m.directory(dir, 0, &warnings)
 	}
 	return warnings
 }
 
-func (h *machine) directory(dir string, depth int, warnings *units.Problems) {
-	real, isDir := h.resolve(dir)
-	if late := mounted(real); late != "" && !below(dir, h.away...) {
-		h.away = append(h.away, dir)
+func (m *machine) directory(dir string, depth int, warnings *units.Problems) {
+	real, isDir := m.resolve(dir)
+	if late := mounted(real); late != "" && !below(dir, m.away...) {
+		m.away = append(m.away, dir)
 		*warnings = append(*warnings, &units.Problem{File: dir, Msg: "lies in " + real + notAtBoot + late + " is mounted later"})
 	}
 	if !isDir || depth > 32 {
 		return
 	}
-	fd, err := h.open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	fd, err := m.open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return
 	}
@@ -129,22 +129,22 @@ func (h *machine) directory(dir string, depth int, warnings *units.Problems) {
 	for _, e := range entries {
 		full := path.Join(dir, e.Name())
 		if strings.HasSuffix(e.Name(), ".syscontainer.d") {
-			h.dropins = append(h.dropins, full)
+			m.dropins = append(m.dropins, full)
 		}
 		if e.IsDir() {
-			h.directory(full, depth+1, warnings)
+			m.directory(full, depth+1, warnings)
 			continue
 		}
 		if e.Type() != fs.ModeSymlink || path.Ext(e.Name()) != "" && path.Ext(e.Name()) != ".d" {
 			continue
 		}
-		if real, isDir := h.resolve(full); isDir && below(real, dir) || real != "" && !isDir {
+		if real, isDir := m.resolve(full); isDir && below(real, dir) || real != "" && !isDir {
 			continue // a loop, or a file
 		} else if isDir {
-			h.directory(full, depth+8, warnings) // loops of links end soon
+			m.directory(full, depth+8, warnings) // loops of links end soon
 			continue
 		}
-		target, err := os.Readlink(filepath.Join(h.root, full))
+		target, err := os.Readlink(filepath.Join(m.root, full))
 		if err != nil {
 			continue
 		}
@@ -156,12 +156,12 @@ func (h *machine) directory(dir string, depth int, warnings *units.Problems) {
 
 // orphans warns of drop-ins that no unit has: a name that is misspelt has no effect,
 // and nobody else says so. Those for all names that begin alike may wait for one.
-func (h *machine) orphans(set *units.Set) (warnings units.Problems) {
+func (m *machine) orphans(set *units.Set) (warnings units.Problems) {
 	known := slices.Clone(set.Masked)
 	for _, u := range set.Units {
 		known = append(known, u.Name.Full, u.Stem.Full)
 	}
-	for _, dir := range h.dropins {
+	for _, dir := range m.dropins {
 		name := strings.TrimSuffix(path.Base(dir), ".syscontainer.d")
 		prefix, _, instance := strings.Cut(name, "@")
 		if slices.Contains(known, name) || strings.HasSuffix(prefix, "-") || instance && slices.Contains(known, prefix+"@") {
@@ -178,28 +178,28 @@ func (h *machine) orphans(set *units.Set) (warnings units.Problems) {
 
 // look compares a unit with the host. What lies outside of the search path, as only a
 // file of the command line does, is no part of it yet.
-func (h *machine) look(u *units.Unit, c *units.Container) (warnings, notes units.Problems) {
+func (m *machine) look(u *units.Unit, c *units.Container) (warnings, notes units.Problems) {
 	for _, source := range u.Sources {
 		if !below(source, units.SearchPath()...) {
 			continue
 		}
-		real, _ := h.resolve(source)
+		real, _ := m.resolve(source)
 		late := mounted(real)
-		if late == "" || below(source, h.away...) || slices.ContainsFunc(u.Warnings, func(p *units.Problem) bool {
+		if late == "" || below(source, m.away...) || slices.ContainsFunc(u.Warnings, func(p *units.Problem) bool {
 			return p.File == source && strings.Contains(p.Msg, notAtBoot)
 		}) {
 			continue
 		}
 		warnings = append(warnings, &units.Problem{File: source, Msg: "lies in " + real + notAtBoot + late + " is mounted later"})
 	}
-	w, n := h.lookForFiles(u, c)
+	w, n := m.lookForFiles(u, c)
 	warnings, notes = append(warnings, w...), append(notes, n...)
-	if p, isWarning := h.lookForImage(u, c); isWarning {
+	if p, isWarning := m.lookForImage(u, c); isWarning {
 		warnings = append(warnings, p)
 	} else if p != nil {
 		notes = append(notes, p)
 	}
-	for _, p := range []*units.Problem{h.lookForRuntime(u, c), h.lookForInit(u, c)} {
+	for _, p := range []*units.Problem{m.lookForRuntime(u, c), m.lookForInit(u, c)} {
 		if p != nil {
 			notes = append(notes, p)
 		}
@@ -208,12 +208,12 @@ func (h *machine) look(u *units.Unit, c *units.Container) (warnings, notes units
 }
 
 // lookForImage says nothing of an image that only an instance names.
-func (h *machine) lookForImage(u *units.Unit, c *units.Container) (p *units.Problem, isWarning bool) {
+func (m *machine) lookForImage(u *units.Unit, c *units.Container) (p *units.Problem, isWarning bool) {
 	line := lastLine(u, "Image")
 	if c.Image == "" || line == nil || u.Name.StartOnly(line.Value) {
 		return nil, false
 	}
-	_, err := store.Lookup(h.root, c.Image)
+	_, err := store.Lookup(m.root, c.Image)
 	if err == nil || c.Pull == "always" {
 		return nil, false
 	}
@@ -230,7 +230,7 @@ func (h *machine) lookForImage(u *units.Unit, c *units.Container) (p *units.Prob
 	}
 	if transport, rest, local := strings.Cut(c.Image, ":/"); local && slices.Contains([]string{"oci", "oci-archive", "docker-archive", "dir"}, transport) {
 		source, _, _ := strings.Cut("/"+rest, ":")
-		if !h.exists(source) {
+		if !m.exists(source) {
 			p.Msg += ", and " + source + " is not there to make it of"
 			return p, !mayCome(source)
 		}
@@ -242,28 +242,28 @@ func (h *machine) lookForImage(u *units.Unit, c *units.Container) (p *units.Prob
 // runtimePath is where a runtime is looked for (the $PATH of system services).
 var runtimePath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
-func (h *machine) installed(program string) bool {
+func (m *machine) installed(program string) bool {
 	if strings.HasPrefix(program, "/") {
-		return h.exists(program)
+		return m.exists(program)
 	}
-	return slices.ContainsFunc(runtimePath, func(dir string) bool { return h.exists(path.Join(dir, program)) })
+	return slices.ContainsFunc(runtimePath, func(dir string) bool { return m.exists(path.Join(dir, program)) })
 }
 
 // inits are the programs that RunInit= can use.
 var inits = []string{"/usr/libexec/podman/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/lib/podman/catatonit",
 	"catatonit", "tini-static", "tini", "dumb-init"}
 
-func (h *machine) lookForInit(u *units.Unit, c *units.Container) *units.Problem {
+func (m *machine) lookForInit(u *units.Unit, c *units.Container) *units.Problem {
 	line := lastLine(u, "RunInit")
-	if !c.RunInit || line == nil || slices.ContainsFunc(inits, h.installed) {
+	if !c.RunInit || line == nil || slices.ContainsFunc(inits, m.installed) {
 		return nil
 	}
 	return &units.Problem{File: line.File, Line: line.Line, Column: line.ValueColumn,
 		Msg: "RunInit=: no init for containers is installed", Hint: "install catatonit"}
 }
 
-func (h *machine) lookForRuntime(u *units.Unit, c *units.Container) *units.Problem {
-	if h.installed(c.Runtime) {
+func (m *machine) lookForRuntime(u *units.Unit, c *units.Container) *units.Problem {
+	if m.installed(c.Runtime) {
 		return nil
 	}
 	p := &units.Problem{File: u.Path, Msg: "runtime " + c.Runtime + " is not installed"}
@@ -271,7 +271,7 @@ func (h *machine) lookForRuntime(u *units.Unit, c *units.Container) *units.Probl
 		p.File, p.Line, p.Column = line.File, line.Line, line.ValueColumn
 	}
 	for _, other := range []string{"runc", "crun"} { // these are known to do
-		if h.installed(other) {
+		if m.installed(other) {
 			p.Hint = other + " is: Runtime=" + other
 			break
 		}

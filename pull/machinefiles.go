@@ -84,7 +84,7 @@ func mayCome(name string) bool { return below(name, "/var", "/run", "/tmp") }
 
 // lookForFiles tells which files of the host are missing, at the lines that name
 // them. A line is read by itself for that; what a later one takes back does not count.
-func (h *machine) lookForFiles(u *units.Unit, c *units.Container) (warnings, notes units.Problems) {
+func (m *machine) lookForFiles(u *units.Unit, c *units.Container) (warnings, notes units.Problems) {
 	all := wants(c)
 	if len(all) == 0 {
 		return nil, nil
@@ -101,13 +101,13 @@ func (h *machine) lookForFiles(u *units.Unit, c *units.Container) (warnings, not
 			if !slices.Contains(all, w) || w.made || below(w.path, madeBefore...) {
 				continue
 			}
-			if h.root != "/" && below(w.path, "/dev", "/proc", "/sys") {
+			if m.root != "/" && below(w.path, "/dev", "/proc", "/sys") {
 				continue // empty in a tree that is not booted
 			}
 			p := &units.Problem{File: line.File, Line: line.Line, Column: line.ValueColumn}
-			_, isDir := h.resolve(w.path)
+			_, isDir := m.resolve(w.path)
 			switch {
-			case !h.exists(w.path):
+			case !m.exists(w.path):
 				p.Msg = line.Key + "=: " + w.path + " is not there"
 			case w.dir && !isDir:
 				p.Msg = line.Key + "=: " + w.path + " is no directory"
