@@ -57,6 +57,11 @@ func runCheck(_ context.Context, root string, args []string) error {
 	if *name != "stdin" && !slices.Contains(files, "-") {
 		return usagef("check: --name is for standard input, write - for FILE")
 	}
+	if info, err := os.Stat(root); err != nil {
+		return err // silence would mean that all is well
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s is no directory", root)
+	}
 	given, err := gather(root, files, strings.TrimSuffix(*name, ".syscontainer"))
 	if err != nil {
 		return err

@@ -162,6 +162,15 @@ func TestCheckIsQuiet(t *testing.T) {
 	}
 }
 
+// Nothing found must not look like nothing wrong.
+func TestCheckOfNoRoot(t *testing.T) {
+	for root, want := range map[string]string{"/nowhere/at/all": "no such file or directory", "/dev/null": "is no directory"} {
+		if stdout, stderr, status := command(t, "--root", root, "check"); stdout != "" || status != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d, %s%s", root, status, stdout, stderr)
+		}
+	}
+}
+
 // A file is judged as if it lay in the search path; problems of others are theirs.
 func TestCheckFile(t *testing.T) {
 	root, away := t.TempDir(), t.TempDir()
