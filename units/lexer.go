@@ -1,6 +1,8 @@
 package units
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,7 +32,8 @@ const (
 // whether it is ours or passed on to systemd.
 //
 // Lines that systemd skips with a warning are warnings. Where systemd refuses the
-// file, lex returns no lines but the reason.
+// file, lex returns the reason, and of the lines those of [Install] only: the service
+// that says the reason shall fail where it was wanted.
 func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) {
 	p := physicalLines{text: text}
 	var (
@@ -48,7 +51,8 @@ func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) 
 			break
 		}
 		if len(s) > longestLine {
-			return nil, nil, &Problem{File: file, Line: p.number, Msg: "the line is longer than 1 MiB"}
+			refused = cmp.Or(refused, &Problem{File: file, Line: p.number, Msg: "the line is longer than 1 MiB"})
+			break
 		}
 		if t := strings.TrimLeft(s, white); t != "" && (t[0] == '#' || t[0] == ';') {
 			continue // in the middle of joined lines too
@@ -61,7 +65,8 @@ func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) 
 			first = place{number: p.number, mark: mark, length: len(s)}
 		}
 		if len(pending)+len(s) > longestLogical {
-			return nil, nil, &Problem{File: file, Line: first.number, Msg: "the joined lines are longer than 1 MiB"}
+			refused, joining = cmp.Or(refused, &Problem{File: file, Line: first.number, Msg: "the joined lines are longer than 1 MiB"}), false
+			break
 		}
 		if oddBackslashes(s) {
 			if !joining {
@@ -74,14 +79,13 @@ func lex(file, text string) (lines []Line, warnings Problems, refused *Problem) 
 			s = string(append(pending, s...))
 			pending, joining = pending[:0], false
 		}
-		if refused = logical.add(s, first); refused != nil {
-			return nil, nil, refused
-		}
+		refused = cmp.Or(refused, logical.add(s, first))
 	}
 	if joining {
-		if refused = logical.add(string(pending), first); refused != nil {
-			return nil, nil, refused
-		}
+		refused = cmp.Or(refused, logical.add(string(pending), first))
+	}
+	if refused != nil {
+		return slices.DeleteFunc(logical.lines, func(l Line) bool { return l.Section != "Install" }), nil, refused
 	}
 	return logical.lines, logical.warnings, nil
 }
@@ -176,6 +180,7 @@ func (l *logicalLines) add(s string, from place) (refused *Problem) {
 		return refuse("not valid UTF-8")
 	}
 	if s[0] == '[' {
+		l.section, l.inside = "", true // if it is none, what follows is in no section known
 		name := s[1:]
 		if !strings.HasSuffix(name, "]") {
 			return refuse("section header " + quote(s) + " has no ] at its end")
@@ -184,7 +189,7 @@ func (l *logicalLines) add(s string, from place) (refused *Problem) {
 		if strings.ContainsAny(name, `"'\`) || hasControl(name) {
 			return refuse("section header " + quote(s) + " has a quote, a backslash or a control character in it")
 		}
-		l.section, l.inside = name, true
+		l.section = name
 		return nil
 	}
 	warn := func(msg, hint string) {

@@ -138,6 +138,24 @@ func TestLexerCountsColumns(t *testing.T) {
 	}
 }
 
+// A file that is refused still says where it was wanted.
+func TestLexerKeepsInstallOfRefusedFiles(t *testing.T) {
+	for _, text := range []string{
+		"[Install]\nWantedBy=a\n[Container]\nExec=\xff\nImage=x\n[Install]\nAlias=b",
+		"[Container\nImage=x\n[Install]\nWantedBy=a\nAlias=b\n[bad\nAlias=c\n",
+		"[Install]\nWantedBy=a\nAlias=b\n[X]\nA=" + strings.Repeat("x", 1<<20) + "\n[Install]\nAlias=c",
+	} {
+		lines, warnings, refused := lex("f", text)
+		var got []string
+		for _, l := range lines {
+			got = append(got, l.Section+" "+l.Key+"="+l.Value)
+		}
+		if refused == nil || len(warnings) > 0 || !slices.Equal(got, []string{"Install WantedBy=a", "Install Alias=b"}) {
+			t.Errorf("%.60q: %q %v %v", text, got, warnings, refused)
+		}
+	}
+}
+
 // Joining a million short lines must not take the square of their number.
 func TestLexerJoinsInLinearTime(t *testing.T) {
 	_, _, refused := lex("f", "[A]\nB=\\\n"+strings.Repeat("\\\n", 2<<20))
@@ -167,7 +185,7 @@ func FuzzLexer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		lines, _, refused := lex("f", text)
 		if refused != nil {
-			if lines != nil || refused.Line < 1 {
+			if refused.Line < 1 || slices.ContainsFunc(lines, func(l Line) bool { return l.Section != "Install" }) {
 				t.Fatal(lines, refused)
 			}
 			return

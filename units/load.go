@@ -136,7 +136,6 @@ func (u *Unit) append(path string, c *content) {
 	u.Warnings = append(u.Warnings, c.warnings...)
 	if c.problem != nil {
 		u.Errors = append(u.Errors, c.problem)
-		return
 	}
 	u.Lines = append(u.Lines, c.lines...)
 }

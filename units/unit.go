@@ -25,7 +25,7 @@ type Unit struct {
 	Stem     Name     // of the file, without suffix: Name, unless ServiceName= says otherwise
 	Path     string   // of the file, without the root; SourcePath= of the service
 	Sources  []string // Path and the drop-ins in force, in the order of reading
-	Lines    []Line   // of all of them, in this order; none of a file that was refused
+	Lines    []Line   // of all of them, in this order; of a file that was refused those of [Install]
 	Private  bool     // one of the files is not readable for everybody
 	Dangling bool     // Path is a link that leads nowhere
 	Derived  bool     // an instance that exists because of its drop-ins, with the template's file
