@@ -198,3 +198,42 @@ func TestUnreadableDirectory(t *testing.T) {
 		t.Error(got, string(said))
 	}
 }
+
+// As systemd calls it, with /dev/null for stderr, messages go to the kernel's log: one
+// record a write, with a priority and the name that the journal takes for identifier.
+func TestKernelLog(t *testing.T) {
+	if _, err := exec.LookPath("unshare"); err != nil || os.Getuid() != 0 {
+		if os.Getenv("SYSCONTAINER_TEST_STRICT") == "1" {
+			t.Fatal("needs root and unshare")
+		}
+		t.Skip("needs root and unshare")
+	}
+	in, out := t.TempDir(), t.TempDir()
+	must(t, os.WriteFile(in+"/a.syscontainer", []byte("[Container]\nImage=nope\nImgae=x\n"), 0o644))
+	must(t, os.WriteFile(in+"/long.syscontainer", []byte("[Container]\nImage=q.io/a\nWorkingDir="+strings.Repeat("ä", 2000)+"\n"), 0o644))
+	kmsg := t.TempDir() + "/kmsg"
+	must(t, os.WriteFile(kmsg, nil, 0o644))
+	cmd := generator(t, in, "-c", `mount --bind "$2" /dev/kmsg && exec "$1" "$3" 2>/dev/null`, "sh", "/proc/self/exe", kmsg, out)
+	cmd.Args = append([]string{"unshare", "-m", "sh"}, cmd.Args[1:]...)
+	cmd.Args[6] = cmd.Path
+	cmd.Path, _ = exec.LookPath("unshare")
+	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"))
+	if said, err := cmd.CombinedOutput(); len(said) > 0 || cmd.ProcessState.ExitCode() != exitErrors {
+		t.Fatalf("%v %s", err, said)
+	}
+	data, err := os.ReadFile(kmsg)
+	must(t, err)
+	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	for _, line := range lines {
+		priority, rest, _ := strings.Cut(line, ">")
+		if (priority != "<3" && priority != "<4") || !strings.HasPrefix(rest, "syscontainer-generator[") || !strings.Contains(rest, "]: ") || len(line) > 976 || strings.ToValidUTF8(line, "") != line {
+			t.Errorf("%.200q", line)
+		}
+	}
+	all := string(data)
+	for _, want := range []string{"<3>", "a.syscontainer:2: Image=", "<4>", "a.syscontainer:3: unknown key", "a.service will fail at its start"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("nobody says %q:\n%s", want, all)
+		}
+	}
+}

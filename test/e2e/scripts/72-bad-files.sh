@@ -54,6 +54,12 @@ cat /tmp/said
 says typo.syscontainer:3 Imgae /tmp/said
 says 'did you mean' Image= /tmp/said
 
+# Whoever lets systemd check the service hears it from the generator, with file and line.
+systemd-analyze --generators=true verify --man=no badref.service >/tmp/said 2>&1 || :
+cat /tmp/said
+says badref.syscontainer:3 'Not A Reference!' /tmp/said
+test "$(journalctl -b -q -o cat -t syscontainer-generator | wc -l)" = 0 || says badref.syscontainer:3 <(journalctl -b -q -o cat -t syscontainer-generator)
+
 # A unit that exists already is not overwritten.
 printf '[Service]\nExecStart=/bin/sleep 1000\n' >/etc/systemd/system/taken.service
 printf '[Container]\nImage=127.0.0.1:5000/base:1\n' >$d/taken.syscontainer
