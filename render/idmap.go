@@ -121,11 +121,13 @@ func (m mappedMount) mount(namespace *os.File, attributes uint64) error {
 		recursive = unix.AT_RECURSIVE
 	}
 	fd, err := unix.OpenTree(unix.AT_FDCWD, m.From, flags)
-	if err != nil {
+	if err != nil && err != unix.ENOSYS {
 		return fmt.Errorf("mount %s with other owners: %w", m.From, err)
 	}
-	defer unix.Close(fd)
-	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &unix.MountAttr{Attr_set: attributes | unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(namespace.Fd())})
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &unix.MountAttr{Attr_set: attributes | unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(namespace.Fd())})
+	}
 	switch {
 	case errors.Is(err, unix.ENOSYS):
 		return withHint(fmt.Errorf("mount %s with other owners: this kernel cannot", m.From), "UIDMap= needs Linux 5.12")

@@ -207,6 +207,25 @@ func TestScratchOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
+// What JSON cannot hold must not become something else.
+func TestOnlyText(t *testing.T) {
+	for _, c := range []struct {
+		change func(*units.Container)
+		err    string
+	}{
+		{func(c *units.Container) { c.Exec = []string{"caf\xe9"} }, `argument "caf\xe9" is not UTF-8`},
+		{func(c *units.Container) { c.Environment = []string{"A=\xff"} }, `variable "A=\xff" is not UTF-8`},
+		{func(c *units.Container) { c.Volumes = []units.Volume{{Source: "/\xff", Target: "/a"}} }, `path "/\xff"`},
+	} {
+		unit := base()
+		unit.Exec = []string{"café"}
+		c.change(unit)
+		if _, err := spec(unit, &imageConfig{}, someHost("web")); err == nil || !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%v, want %q", err, c.err)
+		}
+	}
+}
+
 func TestShmSize(t *testing.T) {
 	for bytes, want := range map[int64]string{0: "size=0k", 64 << 20: "size=65536k", 1: "size=1", 1000: "size=1000"} {
 		if got := shmSize(bytes); got != want {

@@ -13,9 +13,20 @@ const longestHostFile = 64 << 20
 
 // nameFiles decides what the container sees as /etc/hosts and /etc/resolv.conf: the
 // machine's own files, or where the unit says something, files in the bundle. Without
-// a network, only what the unit says.
+// a network, only what the unit says. Who joins another container's network knows the
+// names that one knows.
 func nameFiles(b bundle, c *units.Container, h *host) error {
 	network := c.Network != "none"
+	if other, joins := strings.CutPrefix(c.Network, "container:"); joins {
+		for _, f := range []struct {
+			name string
+			path *string
+		}{{"hosts", &h.Hosts}, {"resolv.conf", &h.ResolvConf}} {
+			if theirs := realFile(bundleOf("", other).file(f.name)); theirs != "" {
+				*f.path = theirs
+			}
+		}
+	}
 	read := func(name string) string {
 		if name == "" || !network {
 			return ""

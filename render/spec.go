@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"path"
 	"slices"
+	"unicode/utf8"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-tools/generate"
@@ -83,7 +86,25 @@ func spec(c *units.Container, image *imageConfig, h host) (*rspec.Spec, error) {
 	made, allowed := devices(h.Devices)
 	s.Linux.Devices = made
 	s.Linux.Resources.Devices = append(s.Linux.Resources.Devices, allowed...)
-	return s, nil
+	return s, onlyText(s)
+}
+
+// onlyText refuses bytes that are no UTF-8: JSON cannot hold them, and they would become
+// others on their way to the payload.
+func onlyText(s *rspec.Spec) error {
+	check := func(what string, texts ...string) error {
+		for _, text := range texts {
+			if !utf8.ValidString(text) {
+				return fmt.Errorf("%s %q is not UTF-8, and nothing else can be handed to a container", what, text)
+			}
+		}
+		return nil
+	}
+	err := errors.Join(check("argument", s.Process.Args...), check("variable", s.Process.Env...))
+	for _, m := range s.Mounts {
+		err = errors.Join(err, check("path", m.Source, m.Destination))
+	}
+	return err
 }
 
 // defaultSpec is the ground every container stands on. generate.New is not it:
