@@ -116,7 +116,7 @@ test ! -e /srv/keys/drop/x
 container friend <<'END'
 [Container]
 Image=127.0.0.1:5000/base:1
-Exec=/bin/sh -c 'ls -l /proc/self/ns; ps; sleep 1000'
+Exec=/bin/sh -c 'cat /etc/hosts /etc/resolv.conf; sleep 1000'
 Network=app.syscontainer
 PID=app.syscontainer
 IPC=app.syscontainer
@@ -130,6 +130,8 @@ for ns in net pid ipc uts; do
 	test "$(readlink "/proc/$(main app)/ns/$ns")" = "$(readlink "/proc/$(main friend)/ns/$ns")"
 done
 test "$(readlink "/proc/$(main app)/ns/mnt")" != "$(readlink "/proc/$(main friend)/ns/mnt")"
+logged friend 192.0.2.7 db.example.com
+logged friend nameserver 192.0.2.53
 systemctl reload friend
 logged friend 'reload now in keys.example.com'
 systemctl stop app
