@@ -1,11 +1,15 @@
 package units
 
 import (
+	"encoding/json"
 	"errors"
+	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // read decodes [Container] with an image, as the file web.syscontainer.
@@ -279,44 +283,83 @@ func TestStartOnly(t *testing.T) {
 	}
 }
 
-func TestTmpfilesSpecifiers(t *testing.T) {
-	for name, want := range map[string]string{
-		"web":        `f /etc/web/%m%% - - - - /web /srv/%m`,
-		`web@a\x25b`: `f /etc/web@a\\x25b/%m%% - - - - /a%%b /srv/%m`,
-		`web@a\x20b`: `f /etc/web@a\\x20b/%m%% - - - - /a\x20b /srv/%m`,
-		"web@":       `f %E/%N/%m%% - - - - %f /srv/%m`,
-	} {
-		c, errs, _ := read(t, name, "Tmpfiles=f %E/%N/%m%% - - - - %f /srv/%m")
-		if len(errs) > 0 || c.Tmpfiles[0] != want {
-			t.Errorf("%s: %q %v, want %q", name, c.Tmpfiles, errs, want)
-		}
-	}
-	if _, errs, _ := read(t, "web", "Tmpfiles=d /%Z"); len(errs) != 1 {
-		t.Error(errs)
-	}
-}
-
+// Whatever a file says: no panic, and of a container without errors its fields keep
+// what struct Container promises.
 func FuzzContainer(f *testing.F) {
 	f.Add("web@a", "Exec=a \"b\" %i\nVolume=/a:/b:ro\nTmpfs=/t:size=1M\nTmpfiles=d /a\nUser=a:b")
 	f.Add("web", "Entrypoint=[\"a\"]\nEnvironment=A=\\x41\nStopSignal=1\nStopTimeout=1h30\nHostName=x\nRuntime=crun")
+	f.Add("web@", "ContainerName=%p-%i\nNetwork=db@%i.syscontainer\nPID=ns:/a\nEnvironmentFile=-x %H\nVolume=./a:/b\nVolume=db.syscontainer/a:/b\nMask=/a:/b\nUnmask=ALL")
+	f.Add("web", "GroupAdd=1 a\nUIDMap=0:1:2 5:6\nUlimit=nofile=1:2\nSysctl=kernel.sem=1\nAddDevice=-/dev/a:/dev/b:r\nShmSize=1.5g\nMemory=1K\nPidsLimit=0\nTimezone=a/b")
+	f.Add("web@b", "Rootfs=/a:O\nImage=\nAddHost=a;b:::1\nDNS=1.2.3.4\nDNSSearch=.\nLabel=a=b\nCredential=a:%d/b\nConfigPatch={\"a\":\"%i\"}\nRuntimeArgs=--debug\nSet=A=B\nExport=/a")
+	f.Add("web", "Mount=type=bind,src=/a,dst=/b\nSeccompProfile=a\nAppArmor=b\nSecurityLabelLevel=s0\nReloadCmd=a b\nServiceName=x\nExport=yes\nPropagation=slave\nCgroup=host")
 	f.Fuzz(func(t *testing.T, name, text string) {
-		if _, err := ParseName(name); err != nil {
+		n, err := ParseName(name)
+		if err != nil {
 			t.Skip()
 		}
-		if _, _, refused := lex("web", "[Container]\nImage=q.io/a\n"+text); refused != nil {
+		lines, _, refused := lex("web", "[Container]\nImage=q.io/a\n"+text)
+		if refused != nil {
 			t.Skip()
 		}
-		c, errs, _ := read(t, name, text)
+		u := Unit{Name: n, Stem: n, Path: "/etc/containers/systemd/web", Lines: lines}
+		u.rename()
+		c, errs, _ := u.Container()
+		for _, p := range errs {
+			if p.Line < 0 || p.Column < 0 || !utf8.ValidString(p.Error()) || strings.ContainsFunc(strings.Replace(p.Error(), "\nhint: ", "", 1), func(r rune) bool { return r < ' ' }) {
+				t.Fatalf("%+v", p)
+			}
+		}
 		if len(errs) > 0 {
 			return
 		}
+		host := []string{c.WorkingDir, c.Rootfs}
+		inside := []string{}
 		for _, v := range c.Volumes {
-			if v.Source[0] != '/' || strings.Contains(v.Source+"/", "/../") || hasControl(v.Source+v.Target) {
-				t.Fatalf("%+v", v)
+			host, inside = append(host, v.Source), append(inside, v.Target)
+		}
+		for _, m := range c.Mounts {
+			host, inside = append(host, m.Source), append(inside, m.Target)
+		}
+		for _, m := range c.Tmpfs {
+			inside = append(inside, m.Target)
+		}
+		for _, d := range c.Devices {
+			host, inside = append(host, d.Source), append(inside, d.Target)
+		}
+		for _, e := range c.EnvironmentFiles {
+			host = append(host, e.Path)
+		}
+		for _, p := range c.ConfigPatches {
+			if host = append(host, p.File); p.File == "" && !json.Valid([]byte(p.JSON)) {
+				t.Fatalf("%+v", p)
 			}
 		}
-		if strings.ContainsAny(c.Runtime+c.StopSignal+c.Network, " \t\n%$;\"'") {
+		if c.SeccompProfile != "unconfined" {
+			host = append(host, c.SeccompProfile)
+		}
+		for _, p := range slices.Concat(host, inside, c.Mask) {
+			if p != "" && (p[0] != '/' || p != path.Clean(p) || hasControl(p) || !utf8.ValidString(p)) {
+				t.Fatalf("path %q", p)
+			}
+		}
+		if slices.Contains(inside, "/") || slices.Contains(inside, "") {
+			t.Fatalf("%q", inside)
+		}
+		if strings.ContainsAny(c.Runtime+c.StopSignal+c.ReloadSignal+c.Timezone+c.Name+c.Propagation, " \t\n$;\"'\\") || strings.Contains(c.Runtime, "%") || c.Name != "" && !n.Template && !onlyBytes(c.Name, "_.-") {
 			t.Fatalf("%+v", c)
+		}
+		if c.Memory < 0 || c.ShmSize < 0 || c.PidsLimit < -1 || (c.UIDMap == nil) != (c.GIDMap == nil) || c.ReloadCmd != nil && c.ReloadSignal != "" || (c.Image == "") == (c.Rootfs == "") {
+			t.Fatalf("%+v", c)
+		}
+		for _, a := range c.RuntimeArgs {
+			if a[0] != '-' {
+				t.Fatal(a)
+			}
+		}
+		for _, s := range slices.Concat(c.Sysctl, c.DNS, c.DNSOption, c.DNSSearch) {
+			if hasControl(s) {
+				t.Fatalf("%q", s)
+			}
 		}
 	})
 }

@@ -64,7 +64,7 @@ func at(line *Line, err error) *Problem {
 // complain reports an error that several keys make together, at the last line of
 // one of them; without such a line, at the unit.
 func (r *reading) complain(key, msg, hint string) {
-	p := &Problem{Msg: msg, Hint: hint}
+	p := &Problem{Msg: msg, Hint: Printable(hint)}
 	if line := r.last[keyIndex(key)]; line != nil {
 		p.File, p.Line, p.Column = line.File, line.Line, line.Column
 	}

@@ -1,7 +1,9 @@
 package units
 
 import (
+	"encoding/csv"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -184,6 +186,10 @@ func FuzzMount(f *testing.F) {
 		s = strings.Trim(s, white)
 		if s == "" || strings.ContainsAny(s, "\n\r\x00") {
 			t.Skip()
+		}
+		record, err := csv.NewReader(strings.NewReader(s)).Read() // what podman uses
+		if items, ours := splitItems(s); (err == nil) != (ours == nil) || err == nil && !slices.Equal(items, record) {
+			t.Errorf("%q: %q %v, CSV has %q %v", s, items, ours, record, err)
 		}
 		n, _ := ParseName("web")
 		mounts, _, err := mountForm(&scope{Name: n, dir: "/etc"}, s)

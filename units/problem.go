@@ -55,9 +55,10 @@ func Hint(err error) string {
 	return ""
 }
 
-// wrong is an error with a hint for the person; hint may be "".
+// wrong is an error with a hint for the person; hint may be "". Foreign words are
+// quoted; in a hint they stand as they would be written.
 func wrong(hint string, words ...string) error {
-	return &hinted{strings.Join(words, ""), hint}
+	return &hinted{strings.Join(words, ""), Printable(hint)}
 }
 
 // quote shows foreign text on one line: what is not printable is escaped, what is

@@ -10,9 +10,10 @@ import (
 type mode int
 
 const (
-	plain mode = iota // an ordinary character
-	cWord             // a C escape; one that is not known is an error
-	exec              // a C escape; one that is not known stays as written, with a warning
+	plain   mode = iota // an ordinary character
+	cWord               // a C escape; one that is not known is an error
+	exec                // a C escape; one that is not known stays as written, with a warning
+	literal             // it goes, and the next character is an ordinary one
 )
 
 // split cuts a value into words at white space. A quote, " or ', may open anywhere
@@ -31,7 +32,11 @@ func split(s string, m mode) (words []string, warnings []error, err error) {
 	for i := 0; i < len(s); i++ {
 		b := s[i]
 		switch {
-		case b == '\\' && m != plain:
+		case b == '\\' && m == literal && i+1 < len(s):
+			i++
+			word.WriteByte(s[i])
+			inside = true
+		case b == '\\' && m != plain && m != literal:
 			escaped, n := unescape(s[i:])
 			if n == 0 && m == cWord {
 				return nil, nil, wrong(`write \\ for a backslash`, "unknown escape ", quote(shownEscape(s[i:])))

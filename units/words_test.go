@@ -28,6 +28,8 @@ func TestSplit(t *testing.T) {
 		{`\;`, exec, []string{`\;`}}, {`\$`, cWord, fail}, {`\8`, cWord, fail}, {`\400`, cWord, fail}, {`\000`, cWord, fail},
 		{`\x0`, cWord, fail}, {`\x00`, cWord, fail}, {`\`, cWord, fail}, {`\`, exec, []string{`\`}},
 		{`\u0000`, cWord, fail}, {`\ud800`, cWord, []string{"\xed\xa0\x80"}}, {`\U00110000`, cWord, fail}, {`\Uffffffff`, cWord, fail},
+		{`"a b"c`, literal, []string{"a bc"}}, {`a\ b`, literal, []string{"a b"}}, {`a\x20b`, literal, []string{"ax20b"}}, {`a\d`, literal, []string{"ad"}},
+		{`"a\"b" \" 'c\'d'`, literal, []string{`a"b`, `"`, "c'd"}}, {`"a`, literal, fail}, {`a\`, literal, []string{`a\`}},
 		{" \t ", exec, nil}, {"", exec, nil}, {"a\v\u00a0b", exec, []string{"a\v\u00a0b"}},
 		{`find / -exec echo {} ';' /usr/bin/id`, exec, []string{"find", "/", "-exec", "echo", "{}", ";", "/usr/bin/id"}},
 	} {
