@@ -15,6 +15,9 @@ import (
 // limits is for each runtime: a limit of [Service] kills the payload, the hook after the stop runs, a plain stop works, and
 // all the while the unit's cgroup stays a proper domain, without which none of it would.
 const limits = `
+# What the generator had to say at boot, before there was a journal, is in the journal, with its priority.
+journalctl -b -o cat -p err -t syscontainer-generator | grep -F '/etc/containers/systemd/broken.syscontainer:2: Image=: image "busybox" names no registry'
+test "$(systemctl show -P LoadState broken)" = loaded
 cat /sys/fs/cgroup/cgroup.controllers
 grep -qw memory /sys/fs/cgroup/cgroup.controllers
 syscontainer pull oci:/srv/oci:base
@@ -88,11 +91,11 @@ func TestLimits(t *testing.T) {
 		Packages: []string{"runc", "crun"},
 		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": dir},
 		Files: map[string]string{
-			"/etc/containers/policy.json":      `{"default":[{"type":"insecureAcceptAnything"}]}`,
-			"/etc/containers/systemd/.keep":    "",
-			"/etc/containers/registries.conf":  "",
-			"/etc/containers/registries.d/x":   "",
-			"/etc/systemd/journald.conf.d/x.c": "",
+			"/etc/containers/policy.json":                 `{"default":[{"type":"insecureAcceptAnything"}]}`,
+			"/etc/containers/systemd/broken.syscontainer": "[Container]\nImage=busybox\n",
+			"/etc/containers/registries.conf":             "",
+			"/etc/containers/registries.d/x":              "",
+			"/etc/systemd/journald.conf.d/x.c":            "",
 		},
 	})
 	if err != nil || res.Exit != 0 {
