@@ -90,7 +90,7 @@ func start(o options) error {
 		return err
 	}
 	if o.wait {
-		if status := follow(pid, signals); status != 0 {
+		if status := follow(o.name, pid, signals); status != 0 {
 			return exitStatus{nil, status}
 		}
 	}

@@ -19,8 +19,16 @@ func adopt() (signals chan os.Signal, err error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the payload's parent: %w", err)
 	}
+	var all []os.Signal
+	for n := unix.Signal(1); n < 65; n++ {
+		switch n {
+		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE: // the kernel's and Go's own
+		default:
+			all = append(all, n)
+		}
+	}
 	signals = make(chan os.Signal, 64)
-	signal.Notify(signals)
+	signal.Notify(signals, all...)
 	return signals, nil
 }
 
@@ -44,14 +52,15 @@ func stopRequest(signals chan os.Signal) unix.Signal {
 // follow waits for the payload and hands on the signals that reach this program. It
 // returns the payload's exit status; if a signal ended it, the same one ends this
 // program, so that systemd sees the same.
-func follow(pid int, signals chan os.Signal) int {
+func follow(name string, pid int, signals chan os.Signal) int {
+	fd, err := unix.PidfdOpen(pid, 0) // its number may be another's as soon as it is reaped
+	if err != nil {
+		report(priorityError, name, fmt.Errorf("watch process %d: %w", pid, err))
+		return exitFailure
+	}
 	go func() {
 		for s := range signals {
-			switch s {
-			case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE: // the kernel's and Go's own
-			default:
-				unix.Kill(pid, s.(unix.Signal)) // not reaped yet, so nobody else's number
-			}
+			unix.PidfdSendSignal(fd, s.(unix.Signal), nil, 0)
 		}
 	}()
 	for {
