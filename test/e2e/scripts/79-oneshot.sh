@@ -66,6 +66,15 @@ test "$(cat /srv/out/long)" = stopped
 test "$(show long ActiveState)" = inactive
 test -z "$(runc list -q)"
 
+# The signal is the unit's to choose, and any other that reaches the service reaches the payload.
+job picky 'trap "echo usr1 >>/out/picky" USR1; trap "echo usr2 >>/out/picky; exit 0" USR2; echo ready >/out/picky; while :; do sleep 0.05; done' KillSignal=SIGUSR2
+systemctl start --no-block picky
+within 10 grep -q ready /srv/out/picky
+systemctl kill --kill-who=main -s SIGUSR1 picky
+within 5 grep -qx usr1 /srv/out/picky
+systemctl stop picky
+grep -qx usr2 /srv/out/picky
+
 # Deaf to it, it goes when the time is up.
 job deaf 'trap "" TERM; echo ready >/out/deaf; while :; do sleep 0.05; done' TimeoutStopSec=1
 systemctl start --no-block deaf
