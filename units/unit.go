@@ -36,16 +36,26 @@ type Unit struct {
 // sections that mean something; [X-…] are the author's own.
 var sections = [...]string{"Unit", "Container", "Service", "Install"}
 
-// Section is the lines of a section, in order.
+// Section is the lines of a section, in order. They may be those of u.Lines
+// themselves: nobody may write to them.
 func (u *Unit) Section(name string) []Line {
-	n := 0
+	n, first, last := 0, 0, 0
 	for i := range u.Lines {
 		if u.Lines[i].Section == name {
-			n++
+			if n == 0 {
+				first = i
+			}
+			n, last = n+1, i
 		}
 	}
+	switch {
+	case n == 0:
+		return nil
+	case last-first+1 == n: // without drop-ins, mostly
+		return u.Lines[first : last+1 : last+1]
+	}
 	lines := make([]Line, 0, n)
-	for i := range u.Lines {
+	for i := first; i <= last; i++ {
 		if u.Lines[i].Section == name {
 			lines = append(lines, u.Lines[i])
 		}

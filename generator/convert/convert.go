@@ -51,6 +51,7 @@ type converter struct {
 	byStem map[string]*units.Unit // nil: not needed yet
 	ids    map[string]*units.Unit // names of the runtime's containers; nil: not needed yet
 	plan   *Plan
+	text   unitText // of the service that is being made
 }
 
 // Convert makes the plan for all units of a set. It writes nothing, and reads
@@ -93,13 +94,14 @@ func (d *draft) convert() {
 	d.errs = slices.Concat(u.Errors, d.errs, errs)
 	d.warnings = slices.Concat(u.Warnings, d.warnings, warnings)
 	d.unit, d.container, d.service = u.Section("Unit"), u.Section("Container"), u.Section("Service")
-	d.t = newText(2048)
+	d.t = &d.text
+	d.t.begin()
 	d.write()
 	inOrder(u, d.errs)
 	if s.Stub = len(d.errs) > 0; s.Stub {
-		d.t = d.stub()
+		d.stub()
 	}
-	s.Text = d.t.String()
+	s.Text = string(d.t.data)
 	s.Private = s.Private || u.Private
 	d.plan.Links = append(d.plan.Links, d.links...)
 }

@@ -80,23 +80,6 @@ func unquoted(s string) string {
 	return s
 }
 
-// startOnly tells whether text depends on what only a start knows: the machine, or the
-// instance of a template.
-func startOnly(n units.Name, s string) bool {
-	unknown := units.HostSpecifiers
-	if n.Template {
-		unknown += "nNiIfd"
-	}
-	for i := 0; i+1 < len(s); i++ {
-		if s[i] == '%' {
-			if i++; strings.IndexByte(unknown, s[i]) >= 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func isHostSpecifier(s string) bool {
 	return len(s) == 2 && s[0] == '%' && strings.IndexByte(units.HostSpecifiers, s[1]) >= 0
 }

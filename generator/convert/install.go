@@ -149,7 +149,7 @@ func (d *draft) words(line *units.Line) (words []string) {
 // unitName replaces the specifiers of a word, of which only those are possible that
 // never change on a machine: links are made before anything else is known.
 func (d *draft) unitName(line *units.Line, name units.Name, word string) (string, bool) {
-	if machine := (units.Name{}); startOnly(machine, word) {
+	if machine := (units.Name{}); machine.StartOnly(word) {
 		d.fail(line, line.Key+"=: \""+units.Printable(word)+"\" has a specifier that only a start knows", "")
 		return "", false
 	}

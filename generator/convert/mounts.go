@@ -73,7 +73,7 @@ func (m *mounts) add(written string) {
 // others, what is written counts, but for words with quotes.
 func (m *mounts) files(d *draft, key string, read ...string) {
 	lines := effective(d.container, key)
-	if !slices.ContainsFunc(lines, func(line *units.Line) bool { return startOnly(d.u.Name, line.Value) }) {
+	if !slices.ContainsFunc(lines, func(line *units.Line) bool { return d.u.Name.StartOnly(line.Value) }) {
 		for _, name := range read {
 			m.add(percent(name))
 		}

@@ -76,7 +76,7 @@ func (d *draft) volumesFrom() {
 		if !ok {
 			continue
 		}
-		if startOnly(d.u.Name, source[len(name):]) {
+		if d.u.Name.StartOnly(source[len(name):]) {
 			d.fail(line, "Volume=: the path in "+units.Printable(name)+" is not known before the start", "write it without specifiers")
 			continue
 		}

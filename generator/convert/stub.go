@@ -10,8 +10,9 @@ import (
 
 // stub writes the service of a file with errors. render --fail says them on stderr,
 // so that journal and systemctl status show them, and fails.
-func (d *draft) stub() *unitText {
-	t := newText(1024)
+func (d *draft) stub() {
+	t := d.t
+	t.begin()
 	t.section("Unit")
 	if description, _ := lastValue(d.unit, "Description"); description != "" {
 		t.set("Description", description)
@@ -33,7 +34,6 @@ func (d *draft) stub() *unitText {
 	t.set("NotifyAccess", "main")
 	t.set("SyslogIdentifier", "%N")
 	t.set("ExecStart", d.Render+" --fail --unit=%y %N")
-	return t
 }
 
 // mostErrors bounds what a start says, and the file.
