@@ -48,6 +48,9 @@ func parseTime(s string) (time.Duration, error) {
 	}
 	var sum float64
 	for rest != "" {
+		if len(rest) > 1 && rest[0] == '+' && isDigit(rest[1]) {
+			rest = rest[1:]
+		}
 		n := 0
 		for n < len(rest) && (rest[n] >= '0' && rest[n] <= '9' || rest[n] == '.') {
 			n++
@@ -62,7 +65,7 @@ func parseTime(s string) (time.Duration, error) {
 		}
 		rest = strings.TrimLeft(rest[n:], white)
 		span := time.Second
-		if n = strings.IndexAny(rest, "0123456789. \t"); n < 0 {
+		if n = strings.IndexAny(rest, "0123456789.+ \t"); n < 0 {
 			n = len(rest)
 		}
 		if word := rest[:n]; word != "" {

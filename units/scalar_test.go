@@ -1,6 +1,10 @@
 package units
 
 import (
+	"math/rand/v2"
+	"os"
+	osexec "os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +43,43 @@ func TestParseTime(t *testing.T) {
 	for _, in := range []string{"5S", "5x", "3.", "-1", "", "1.2.3", "999999999999999999y", "s", "1 infinity"} {
 		if got, err := parseTime(in); err == nil {
 			t.Errorf("%s is no time, gave %v", in, got)
+		}
+	}
+}
+
+// systemd itself is the judge, for what a person writes and for what nobody would.
+func TestParseTimeIsSystemds(t *testing.T) {
+	program, err := osexec.LookPath("systemd-analyze")
+	if err != nil {
+		if os.Getenv("SYSCONTAINER_TEST_STRICT") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	spans := []string{"5", "5 s", "1h -5", "+5", "1h +5", "+ 5", "5+", "5  6s", "1.9us", "0.0000001", "infinity ", "5sec3", "1e3", "0x5", "١", "1 infinity", "1.5.2", ".5", "+.5", "5.s", "µs", "1y1w"}
+	random := rand.New(rand.NewPCG(1, 1))
+	pieces := []string{"1", "90", "0", "2.5", ".25", " ", " ", "s", "sec", "second", "m", "min", "M", "month", "h", "hr", "d", "day", "w", "y", "ms", "us", "µs", "usec", "x", "-", "+", "."}
+	for range 150 {
+		span := "1"
+		for range random.IntN(5) {
+			span += pieces[random.IntN(len(pieces))]
+		}
+		spans = append(spans, span)
+	}
+	for _, span := range spans {
+		out, err := osexec.Command(program, "timespan", "--", span).Output()
+		want := ""
+		if _, after, found := strings.Cut(string(out), "s: "); found && err == nil {
+			want, _, _ = strings.Cut(after, "\n")
+		}
+		got := ""
+		if d, err := parseTime(span); err == nil && d == Infinity {
+			got = "18446744073709551615"
+		} else if err == nil {
+			got = strconv.FormatInt(int64(d/time.Microsecond), 10)
+		}
+		if got != want {
+			t.Errorf("%q: %q, systemd has %q", span, got, want)
 		}
 	}
 }

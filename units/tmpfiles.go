@@ -2,6 +2,7 @@ package units
 
 import (
 	"path"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,8 +23,10 @@ func tmpfilesForm(n *scope, s string) ([]string, []error, error) {
 	if len(words) == 1 || words[1] == "" || words[1][0] != '/' && words[1][0] != '%' {
 		return nil, nil, wrong(form, quote(s), " names no absolute path")
 	}
-	if len(words) > 2 && words[2] != "-" && strings.Trim(words[2], "01234567~:") != "" {
-		return nil, nil, wrong(form, "invalid mode ", quote(words[2]))
+	if len(words) > 2 && words[2] != "-" && words[2] != "" {
+		if mode, err := strconv.ParseUint(strings.TrimLeft(words[2], "~:"), 8, 16); err != nil || mode > 0o7777 {
+			return nil, nil, wrong(form, "invalid mode ", quote(words[2]))
+		}
 	}
 	if n.Template {
 		for _, specifier := range specifiers(s) {

@@ -20,12 +20,12 @@ func TestTmpfiles(t *testing.T) {
 			t.Errorf("%s: %q %v, want %q", name, c.Tmpfiles, errs, want)
 		}
 	}
-	for name, text := range map[string]string{"web": "d /%Z", "web@": "d /%Z", `web@a\x0ab`: "d /%I", `web@\xff`: "d /%I"} {
+	for name, text := range map[string]string{"web": "d /%Z", "web@": "d /%Z", `web@a\x0ab`: "d /%I", `web@\xff`: "d /%I", "a": "d /a 17777", "b": "d /a 8", "c": "d /a ~"} {
 		if c, errs, _ := read(t, name, "Tmpfiles="+text); len(errs) != 1 {
 			t.Error(name, c.Tmpfiles, errs)
 		}
 	}
-	for _, line := range []string{"f /a 0644 - - - it's \\q", "d\t/a", `d "/a b" - - - 10d`, "f /a"} {
+	for _, line := range []string{"f /a 0644 - - - it's \\q", "d\t/a", `d "/a b" - - - 10d`, "f /a", "d /a ~7777", "d /a :0755"} {
 		if c, errs, _ := read(t, "web", "Tmpfiles="+line); len(errs) > 0 || c.Tmpfiles[0] != line {
 			t.Error(c.Tmpfiles, errs)
 		}
