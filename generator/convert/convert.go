@@ -52,6 +52,9 @@ type converter struct {
 	ids    map[string]*units.Unit // names of the runtime's containers; nil: not needed yet
 	plan   *Plan
 	text   unitText // of the service that is being made
+	hints  int      // how many names were searched for what was meant
+
+	containers map[string]*units.Container // of services that others take volumes of
 }
 
 // Convert makes the plan for all units of a set. It writes nothing, and reads

@@ -59,13 +59,14 @@ func generatePlan(t testing.TB, files map[string]string) (out map[string]string,
 		must(t, os.WriteFile(root+name, []byte(text), 0o644))
 	}
 	p = Convert(units.Load(root, units.Directories()), Options{Root: root, Render: renderPath})
-	said = p.Problems.Error()
+	var b strings.Builder
+	b.WriteString(p.Problems.Error())
 	for _, s := range p.Services {
 		for _, problem := range slices.Concat(s.Errors, s.Warnings) {
-			said += problem.Error() + "\n"
+			b.WriteString(problem.Error() + "\n")
 		}
 	}
-	return treeOf(p), said, p
+	return treeOf(p), b.String(), p
 }
 
 func listing(t testing.TB, dir string) map[string]string {

@@ -218,3 +218,22 @@ func decoded(t *testing.T, lines string) *units.Container {
 	}
 	return c
 }
+
+// Nothing is quadratic in what is wrong, or in what refers to what: a machine with many
+// units boots as soon as one with few.
+func TestManyReferences(t *testing.T) {
+	files := map[string]string{"db.syscontainer": image + strings.Repeat("Volume=/srv/x:/x\n", 2000)}
+	for i := range 2000 {
+		name := "unit-with-a-long-name-" + strconv.Itoa(i)
+		files[name+".syscontainer"] = "[Unit]\nAfter=missing-" + strconv.Itoa(i) + ".syscontainer unit-with-a-long-name-" + strconv.Itoa(i+1) + ".syscontainer\n" +
+			image + "Volume=db.syscontainer/x/y:/y\nContainerName=c-" + strconv.Itoa(i) + "\n[Install]\nAlias=same.service\nWantedBy=db.syscontainer\n"
+	}
+	start := time.Now()
+	out, _, p := generatePlan(t, files)
+	if took := time.Since(start); took > 10*time.Second { // half a second, mostly for writing the files
+		t.Error("took ", took)
+	}
+	if mustSay(t, out["unit-with-a-long-name-0.service"], "\nVolume=/srv/x/y:/y\n", "\nAfter=missing-0.service unit-with-a-long-name-1.service\n"); len(p.Services) != 2001 {
+		t.Error(len(p.Services))
+	}
+}

@@ -16,22 +16,19 @@ type draft struct {
 	none bool // nothing is written: the name is another's
 	installed
 
-	unit, container, service []units.Line // the sections
-	replaced                 []replacement
-	after, bindsTo           []string // services, beside those the author wrote
+	unit, container, service []units.Line           // the sections
+	replaced                 map[*units.Line]string // values that lines of [Container] get
+	after, bindsTo           []string               // services, beside those the author wrote
 
 	errs, warnings units.Problems
 	others         units.Problems // of units that want the same name: the service says them too
 }
 
-// replacement is the value that a line of [Container] gets.
-type replacement struct {
-	line  *units.Line
-	value string
-}
-
 func (d *draft) replace(line *units.Line, value string) {
-	d.replaced = append(d.replaced, replacement{line, value})
+	if d.replaced == nil {
+		d.replaced = make(map[*units.Line]string)
+	}
+	d.replaced[line] = value
 }
 
 func (d *draft) fail(line *units.Line, msg, hint string) {

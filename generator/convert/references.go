@@ -98,9 +98,12 @@ func (c *converter) stems() map[string]*units.Unit {
 	return c.byStem
 }
 
+// mostHints bounds the search for names that were meant: each looks at all.
+const mostHints = 20
+
 // nearest is the file that was probably meant, "" if none.
 func (c *converter) nearest(name, suffix string) string {
-	if suffix != ".syscontainer" && suffix != ".container" {
+	if c.hints++; suffix != ".syscontainer" && suffix != ".container" || c.hints > mostHints {
 		return ""
 	}
 	names := make([]string, len(c.set.Units))

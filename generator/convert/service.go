@@ -36,10 +36,8 @@ func (d *draft) write() {
 			continue // units warned
 		}
 		value := line.Value
-		for _, r := range d.replaced {
-			if r.line == line {
-				value = r.value
-			}
+		if replaced, is := d.replaced[line]; is {
+			value = replaced
 		}
 		t.set(line.Key, value)
 	}

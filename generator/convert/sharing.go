@@ -2,6 +2,7 @@ package convert
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"syscontainer/units"
@@ -62,6 +63,9 @@ func (d *draft) other(line *units.Line, word string) (t target, ok bool) {
 
 // volumesFrom puts the path of the host in place of NAME.syscontainer/PATH.
 func (d *draft) volumesFrom() {
+	if !slices.ContainsFunc(d.c.Volumes, func(v units.Volume) bool { return v.From != "" }) {
+		return
+	}
 	for i, line := range effective(d.container, "Volume") {
 		if i >= len(d.c.Volumes) {
 			return // there are errors, and no service comes of it
@@ -104,7 +108,14 @@ func (d *draft) hostPath(t target, inside string, depth int) (host, problem stri
 		return "", units.Printable(service) + " is another container for each instance"
 	}
 	of.Name = n
-	c, _, _ := of.Container()
+	c := d.containers[service]
+	if c == nil {
+		c, _, _ = of.Container()
+		if d.containers == nil {
+			d.containers = make(map[string]*units.Container)
+		}
+		d.containers[service] = c
+	}
 	var best *units.Volume
 	longest := ""
 	consider := func(v units.Volume) {
