@@ -27,26 +27,25 @@ func nameFiles(b bundle, c *units.Container, h *host) error {
 			}
 		}
 	}
-	read := func(name string) string {
-		if name == "" || !network {
-			return ""
+	// rewrite puts a file into the bundle in place of the machine's.
+	rewrite := func(own *string, name string, text func(own string) string) error {
+		var data []byte
+		if *own != "" && network {
+			var err error
+			if data, err = readHostFile(*own, longestHostFile); err != nil {
+				return err
+			}
 		}
-		data, err := readHostFile(name, longestHostFile)
-		if err != nil {
-			return ""
+		*own = b.file(name)
+		if err := os.WriteFile(*own, []byte(text(string(data))), 0o644); err != nil {
+			return err
 		}
-		return string(data)
-	}
-	write := func(name, text string) (string, error) {
-		if err := os.WriteFile(b.file(name), []byte(text), 0o644); err != nil {
-			return "", err
-		}
-		return b.file(name), os.Chmod(b.file(name), 0o644) // whatever the umask
+		return os.Chmod(*own, 0o644) // whatever the umask
 	}
 	var err error
 	switch {
 	case len(c.AddHost) > 0:
-		h.Hosts, err = write("hosts", hostsText(read(h.Hosts), c.AddHost))
+		err = rewrite(&h.Hosts, "hosts", func(own string) string { return hostsText(own, c.AddHost) })
 	case !network:
 		h.Hosts = ""
 	}
@@ -57,7 +56,7 @@ func nameFiles(b bundle, c *units.Container, h *host) error {
 	case slices.Equal(c.DNS, []string{"none"}):
 		h.ResolvConf = ""
 	case len(c.DNS)+len(c.DNSOption)+len(c.DNSSearch) > 0:
-		h.ResolvConf, err = write("resolv.conf", resolvText(read(h.ResolvConf), c))
+		err = rewrite(&h.ResolvConf, "resolv.conf", func(own string) string { return resolvText(own, c) })
 	case !network:
 		h.ResolvConf = ""
 	}
