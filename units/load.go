@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -59,6 +62,7 @@ func Load(root string, searchPath []string, extra ...Extra) *Set {
 	for _, e := range extra {
 		l.addExtra(e)
 	}
+	l.readAhead()
 	s := &Set{Quadlet: f.quadlets, Problems: f.problems}
 	for i := range f.units {
 		file := &f.units[i]
@@ -100,7 +104,10 @@ type content struct {
 
 // load is nil for a unit that is masked.
 func (l *loader) load(name Name, f *file) *Unit {
-	main := l.read(f.path, f.kind)
+	main := f.content
+	if main == nil {
+		main = l.read(f.path, f.kind)
+	}
 	if main.empty {
 		return nil
 	}
@@ -137,7 +144,30 @@ func (u *Unit) append(path string, c *content) {
 	if c.problem != nil {
 		u.Errors = append(u.Errors, c.problem)
 	}
+	if u.Lines == nil {
+		u.Lines = slices.Clip(c.lines) // nobody writes to them
+		return
+	}
 	u.Lines = append(u.Lines, c.lines...)
+}
+
+// readAhead reads the files of many units on all processors.
+func (l *loader) readAhead() {
+	const few = 50 // are read before a second thread runs
+	if len(l.units) < few {
+		return
+	}
+	var next atomic.Int32
+	var done sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		done.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(l.units); i = next.Add(1) - 1 {
+				f := &l.units[i]
+				f.content = l.read(f.path, f.kind)
+			}
+		})
+	}
+	done.Wait()
 }
 
 // derive makes instances that have drop-ins but no file of their own: web@ and

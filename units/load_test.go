@@ -224,6 +224,43 @@ func TestServiceName(t *testing.T) {
 	}
 }
 
+// Many files are read at the same time; nothing else changes.
+func TestManyUnits(t *testing.T) {
+	files := map[string]string{etc + "u007.syscontainer": "", etc + "u008.syscontainer": "[bad", etc + "u009@.syscontainer": unit("t"), etc + "u009@x.syscontainer.d/x.conf": unit("x")}
+	for i := range 300 {
+		if i < 7 || i > 9 {
+			files[etc+fmt.Sprintf("u%03d.syscontainer", i)] = unit(fmt.Sprint("image", i))
+		}
+	}
+	s := Load(tree(t, files), Directories())
+	if len(s.Units) != 300 || !slices.Equal(s.Masked, []string{"u007"}) || len(s.Units[7].Errors) != 1 || s.Units[9].Section("Container")[1].Value != "x" {
+		t.Fatal(len(s.Units), s.Masked, show(s)[:2000])
+	}
+	for i, u := range s.Units[10:] {
+		if u.Name.Full != fmt.Sprintf("u%03d", i+10) || u.Section("Container")[0].Value != fmt.Sprint("image", i+10) || len(u.Errors) > 0 {
+			t.Errorf("%d: %+v", i, u)
+		}
+	}
+}
+
+// Lines of a section may stand in several places; the result is theirs alone.
+func TestSection(t *testing.T) {
+	lines, _, _ := lex("f", "[A]\nX=1\nX=2\n[B]\nX=3\n[A]\nX=4\n[C]\nX=5")
+	u := Unit{Lines: lines}
+	for name, want := range map[string]string{"A": "124", "B": "3", "C": "5", "D": ""} {
+		got := ""
+		for _, line := range u.Section(name) {
+			got += line.Value
+		}
+		if _ = append(u.Section(name), Line{Value: "new"}); got != want {
+			t.Errorf("[%s] has %s, want %s", name, got, want)
+		}
+	}
+	if u.Lines[2].Value != "3" || u.Lines[3].Value != "4" {
+		t.Error("appending to a section changed the next one")
+	}
+}
+
 func TestLinkedDirectories(t *testing.T) {
 	root := tree(t, map[string]string{
 		"/srv/apps/a.syscontainer": unit("a"), "/srv/apps/back ->": "/etc/containers/systemd", etc + "apps ->": "/srv/apps",

@@ -32,6 +32,8 @@ type file struct {
 	layer int    // which entry of the search path
 	kind  os.FileMode
 	twice []string // files of the same name in the same layer, which nobody reads
+
+	content *content // nil: not read yet
 }
 
 // quadletServices are the suffixes of Quadlet and what stands in place of them in

@@ -36,22 +36,18 @@ type Unit struct {
 // sections that mean something; [X-…] are the author's own.
 var sections = [...]string{"Unit", "Container", "Service", "Install"}
 
-// Section is the lines of a section, in order. They may be those of u.Lines
-// themselves: nobody may write to them.
+// Section is the lines of a section, in order. They are not the caller's to change.
 func (u *Unit) Section(name string) []Line {
-	n, first, last := 0, 0, 0
+	n, first, last := 0, 0, -1
 	for i := range u.Lines {
 		if u.Lines[i].Section == name {
-			if n == 0 {
+			if n++; n == 1 {
 				first = i
 			}
-			n, last = n+1, i
+			last = i
 		}
 	}
-	switch {
-	case n == 0:
-		return nil
-	case last-first+1 == n: // without drop-ins, mostly
+	if n == last-first+1 { // they stand together, as nearly always
 		return u.Lines[first : last+1 : last+1]
 	}
 	lines := make([]Line, 0, n)
