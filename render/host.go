@@ -40,7 +40,7 @@ type host struct {
 	Peers        map[string]int // processes of other containers, by service
 	Seccomp      []byte         // the file of SeccompProfile=
 	AppArmor     bool           // the kernel confines by AppArmor
-	SELinux      bool           // the kernel confines by SELinux
+	SELinux      bool           // it confines by SELinux, with a policy for containers
 }
 
 // source is what stands at the source of a bind mount.
@@ -63,7 +63,6 @@ func lookAround(o options, c *units.Container, u user, t *tree) (host, error) {
 		User:         u,
 		Environ:      os.Environ(),
 		AppArmor:     appArmorOn(),
-		SELinux:      selinuxOn(),
 		Scratch:      make(map[string]scratch, len(scratchDirectories)+len(c.Tmpfs)),
 	}
 	h.HostName, _ = os.Hostname()
@@ -71,7 +70,7 @@ func lookAround(o options, c *units.Container, u user, t *tree) (host, error) {
 		h.NotifySocket = "/run/systemd/notify"
 	}
 	for _, look := range []func(*units.Container, *host) error{lookSources, lookEnvironmentFiles, lookZone, lookInit,
-		lookDevices, lookPeers, lookSeccomp} {
+		lookDevices, lookPeers, lookSeccomp, lookSELinux} {
 		if err := look(c, &h); err != nil {
 			return h, err
 		}

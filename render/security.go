@@ -143,10 +143,26 @@ func appArmorOn() bool {
 	return err == nil && len(data) > 0 && data[0] == 'Y'
 }
 
-// selinuxOn follows libselinux: its file system is there.
-func selinuxOn() bool {
-	var st unix.Statfs_t
-	return unix.Statfs(selinuxDir, &st) == nil && uint32(st.Type) == unix.SELINUX_MAGIC
+// lookSELinux tells whether to label the container: SELinux is on, and its policy knows
+// containers. Not every distribution's does; labels it does not know would keep any
+// container from starting, so only those that the unit asks for are worth an error.
+func lookSELinux(c *units.Container, h *host) error {
+	var st unix.Statfs_t // as libselinux asks
+	if unix.Statfs(selinuxDir, &st) != nil || uint32(st.Type) != unix.SELINUX_MAGIC {
+		return nil
+	}
+	h.SELinux = true
+	process, mount := labels(c, *h)
+	for _, label := range []string{process, mount} {
+		if os.WriteFile(selinuxDir+"/context", []byte(label), 0) == nil { // security_check_context(3)
+			continue
+		}
+		if c.SELinux != (units.SELinux{}) {
+			return withHint(fmt.Errorf("SecurityLabel…=: the machine's policy does not know %s", label), "install container-selinux, or the module that defines it")
+		}
+		h.SELinux = false
+	}
+	return nil
 }
 
 func kernelRelease() string {
