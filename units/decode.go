@@ -84,7 +84,7 @@ func (r *reading) finish() {
 	d.Rootfs, d.RootfsOverlay = d.rootfs.path, d.rootfs.overlay
 	switch {
 	case r.was("Image") && r.was("Rootfs"):
-		r.complain("Rootfs", "Image= and Rootfs= are both set", "write one of them")
+		r.complain("Rootfs", "Image= and Rootfs= are both set", "write one of them; in a drop-in, an empty Image= takes back the other file's")
 	case !r.was("Image") && !r.was("Rootfs"):
 		r.errs = append(r.errs, &Problem{Msg: "Image= or Rootfs= is missing in [Container]"})
 	}

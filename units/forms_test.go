@@ -43,7 +43,7 @@ func TestForms(t *testing.T) {
 	refuses(t, map[string]string{
 		"Image=":                      missing,
 		"Image=\nRootfs=":             missing,
-		"Rootfs=/x":                   "web:3: Image= and Rootfs= are both set\nhint: write one of them",
+		"Rootfs=/x":                   "web:3: Image= and Rootfs= are both set\nhint: write one of them; in a drop-in, an empty Image= takes back the other file's",
 		"Image=\nRootfs=x":            `web:4: Rootfs=: "x" is no absolute path`,
 		"Image=\nRootfs=/":            "web:4: Rootfs=: / is the machine itself, and no container",
 		"Image=\nRootfs=/x:idmap":     "web:4: Rootfs=: option \"idmap\" is not possible\nhint: the form is DIR, or DIR:O to keep what is written apart from it",
@@ -118,7 +118,9 @@ func TestConfigPatch(t *testing.T) {
 		`ConfigPatch={"a":"b}`:           `web:3: ConfigPatch=: not valid JSON at byte 6, before "\"b}": a string has no end, or a character or an escape that no string may have` + example,
 		`ConfigPatch={"a":1,"\u0061":2}`: `web:3: ConfigPatch=: not valid JSON at byte 8, before "\"\\u0061\":2}": the name stands twice in its object` + example,
 		`ConfigPatch={"a":"%Z"}`:         "web:3: ConfigPatch=: specifier %Z is not possible here\nhint: write %%Z for a percent sign and Z",
-		`ConfigPatch=[1]`:                "web:3: ConfigPatch=: \"[1]\" is relative to the directory of the unit's file, which is not known\nhint: write an absolute path",
+		`ConfigPatch=a.json`:             "web:3: ConfigPatch=: \"a.json\" is relative to the directory of the unit's file, which is not known\nhint: write an absolute path",
+		`ConfigPatch=[1]`:                "web:3: ConfigPatch=: \"[1]\" is neither a JSON object nor a path" + example,
+		`ConfigPatch='{"a":1}'`:          "web:3: ConfigPatch=: \"'{\\\"a\\\":1}'\" is neither a JSON object nor a path" + example,
 		`ConfigPatch={"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + "}": `web:3: ConfigPatch=: not valid JSON at byte 69, before "[]]]]]]]]]]]]]]]]]]]": more than 64 objects and arrays are inside one another` + example,
 	})
 	for name, text := range map[string]string{`web@a\x22b`: "%I", `web@a\x5cb`: "%I", `web@a\x0ab`: "%I", `web@a\xffb`: "%I", `web@\x5d`: "%i"} {

@@ -59,12 +59,6 @@ func IsUnitName(s string) bool {
 // Service is the name of the generated service.
 func (n Name) Service() string { return n.Full + ".service" }
 
-// With is the name with a suffix to its prefix: "web@blue" with "-tmpfiles" is
-// "web-tmpfiles@blue".
-func (n Name) With(suffix string) string {
-	return n.Prefix + suffix + strings.TrimPrefix(n.Full, n.Prefix)
-}
-
 const (
 	// NameSpecifiers are those that come of the unit's name alone.
 	NameSpecifiers = instanceSpecifiers + "pPjJ"

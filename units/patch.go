@@ -12,12 +12,17 @@ func patchForm(n *scope, s string) ([]ConfigPatch, []error, error) {
 		json, err := jsonObject(s, n.Expand)
 		return []ConfigPatch{{JSON: json}}, nil, err
 	}
+	if bare := strings.TrimLeft(s, `"'`); strings.HasPrefix(bare, "{") || strings.HasPrefix(bare, "[") {
+		return nil, nil, wrong(patchExample, quote(s), " is neither a JSON object nor a path")
+	}
 	s, err := text(n, s)
 	if err == nil {
 		s, err = n.file(s)
 	}
 	return []ConfigPatch{{File: s}}, nil, err
 }
+
+const patchExample = `for example {"process": {"oomScoreAdj": -500}}`
 
 // deepestJSON bounds the objects and arrays inside one another.
 const deepestJSON = 64
@@ -58,7 +63,7 @@ func (r *jsonReader) fail(why string) {
 		if rest == "" {
 			where = "at the end"
 		}
-		r.err = wrong(`for example {"process": {"oomScoreAdj": -500}}`, "not valid JSON ", where, ": ", why)
+		r.err = wrong(patchExample, "not valid JSON ", where, ": ", why)
 	}
 	r.at = len(r.text)
 }
