@@ -456,7 +456,7 @@ func TestTmpfilesLines(t *testing.T) {
 	}
 	missing := func(name string) bool { return name != "/var/lib/there" }
 	got := tmpfilesLines(c, user{}, missing)
-	want := []string{"d /var/lib/named 0700 - - -", "d /var/lib/a 0755 - - -", `d "/var/100%%/a \x22b\x5c" 0755 - - -`, "d /run/m 0755 - - -"}
+	want := []string{"d /var/lib/named 0700 - - -", "d /var/lib/a 0755 - - -", `d "/var/100%%/a \"b\\" 0755 - - -`, "d /run/m 0755 - - -"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

@@ -81,7 +81,8 @@ func tmpfilesLines(c *units.Container, u user, missing func(string) bool) []stri
 }
 
 // tmpfilesWord writes a path as a word of a line: no specifier, no quote, no blank in
-// it means anything.
+// it means anything. systemd 252 knows no \xHH there, and takes the next character as
+// it is; later ones take \\ and \" for the same. There are no control characters.
 func tmpfilesWord(path string) string {
 	path = strings.ReplaceAll(path, "%", "%%")
 	if !strings.ContainsAny(path, " \t\r\n\v\f\"'\\") {
@@ -90,11 +91,10 @@ func tmpfilesWord(path string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for i := range len(path) {
-		if c := path[i]; c < ' ' || c == '"' || c == '\\' || c == 0x7f {
-			fmt.Fprintf(&b, `\x%02x`, c)
-		} else {
-			b.WriteByte(c)
+		if c := path[i]; c == '"' || c == '\\' {
+			b.WriteByte('\\')
 		}
+		b.WriteByte(path[i])
 	}
 	return b.String() + `"`
 }
