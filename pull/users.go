@@ -10,7 +10,7 @@ import (
 // users are who needs which image.
 type users struct {
 	units       map[string][]string // canonical reference to names of units
-	prefixes    map[string][]string // beginnings of references of templates, where an instance's name comes next
+	prefixes    map[string][]string // beginnings of references, where something comes next that only a start knows
 	unknown     []string            // units of which nobody can tell the image, with the reason
 	running     map[string][]string // digest to names of containers
 	generations map[string][]string // digest to what keeps it
@@ -33,16 +33,15 @@ func usersOf(root string) *users {
 }
 
 func (u *users) add(unit *units.Unit) {
-	name := unit.Name.Full
+	name := unit.Stem.Full
 	if len(unit.Errors) > 0 {
 		u.unknown = append(u.unknown, unit.Errors[0].Error())
 		return
 	}
 	container, errs, _ := unit.Container()
-	template := strings.HasSuffix(name, "@")
 	for _, line := range unit.Section("Container") {
-		if at := strings.IndexByte(line.Value, '%'); template && line.Key == "Image" && at >= 0 {
-			prefix := strings.TrimPrefix(line.Value[:at], "docker://")
+		if at := strings.IndexByte(line.Value, '%'); line.Key == "Image" && unit.Name.StartOnly(line.Value) {
+			prefix := strings.TrimPrefix(strings.TrimPrefix(line.Value[:at], `"`), "docker://")
 			u.prefixes[prefix] = append(u.prefixes[prefix], name)
 			return
 		}
@@ -81,7 +80,7 @@ func (u *users) needReference(reference string) string {
 	}
 	for prefix, names := range u.prefixes {
 		if strings.HasPrefix(reference, prefix) {
-			return "may be used by instances of " + names[0] + ".syscontainer"
+			return "may be used by " + names[0] + ".syscontainer"
 		}
 	}
 	return ""
