@@ -71,6 +71,8 @@ func TestSources(t *testing.T) {
 		err   string
 	}{
 		{units.Mount{Type: "glob", Source: dir + "/*.conf", Target: "/etc/x"}, 2, ""},
+		{units.Mount{Type: "glob", Source: dir + "/[!a]*", Target: "/etc/x"}, 2, ""},
+		{units.Mount{Type: "glob", Source: dir + "/\\[!a]*", Target: "/etc/x"}, 0, "Mount=type=glob,source=" + dir + "/\\[!a]*,target=/etc/x: nothing matches"},
 		{units.Mount{Type: "glob", Source: dir + "/*.none", Target: "/etc/x"}, 0, "Mount=type=glob,source=" + dir + "/*.none,target=/etc/x: nothing matches"},
 		{units.Mount{Type: "glob", Source: dir + "/[", Target: "/etc/x"}, 0, "Mount=type=glob,source=" + dir + "/[,target=/etc/x: syntax error in pattern"},
 		{units.Mount{Type: "bind", Source: dir + "/none", Target: "/x"}, 0, "Mount=type=bind,source=" + dir + "/none,target=/x: " + dir + "/none: no such file or directory\nhint: create it, or let Tmpfiles= do so"},

@@ -118,7 +118,7 @@ func lookSources(c *units.Container, h *host) error {
 				return err
 			}
 		case "glob":
-			found, err := filepath.Glob(m.Source)
+			found, err := filepath.Glob(goPattern(m.Source))
 			if err == nil && len(found) == 0 {
 				err = errors.New("nothing matches")
 			}
@@ -137,6 +137,20 @@ func lookSources(c *units.Container, h *host) error {
 		}
 	}
 	return nil
+}
+
+// goPattern writes a glob(7) pattern as path.Match reads it: [!a] is [^a].
+func goPattern(pattern string) string {
+	b := []byte(pattern)
+	for i := 0; i+1 < len(b); i++ {
+		switch {
+		case b[i] == '\\':
+			i++
+		case b[i] == '[' && b[i+1] == '!':
+			b[i+1] = '^'
+		}
+	}
+	return string(b)
 }
 
 func sourceOf(st *unix.Stat_t) source {

@@ -26,7 +26,7 @@ const selinuxDir = "/sys/fs/selinux"
 // unmasked tells whether the unit uncovers one of the default paths.
 func unmasked(c *units.Container, name string) bool {
 	return slices.ContainsFunc(c.Unmask, func(pattern string) bool {
-		match, _ := path.Match(pattern, name)
+		match, _ := path.Match(goPattern(pattern), name)
 		return match || strings.EqualFold(pattern, "ALL")
 	})
 }
