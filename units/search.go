@@ -36,10 +36,17 @@ type file struct {
 	content *content // nil: not read yet
 }
 
-// quadletServices are the suffixes of Quadlet and what stands in place of them in
-// the name of the service.
-var quadletServices = map[string]string{".container": "", ".kube": "", ".pod": "-pod", ".volume": "-volume",
-	".network": "-network", ".image": "-image", ".build": "-build", ".artifact": "-artifact"}
+// quadletService is what stands in place of a suffix of Quadlet in the name of the
+// service.
+func quadletService(suffix string) (part string, ok bool) {
+	switch suffix {
+	case ".container", ".kube":
+		return "", true
+	case ".pod", ".volume", ".network", ".image", ".build", ".artifact":
+		return "-" + suffix[1:], true
+	}
+	return "", false
+}
 
 func search(root string, directories []string) *found {
 	f := &found{
@@ -89,7 +96,7 @@ func (f *found) scan(dir string, layer, depth int) {
 			}
 			continue
 		default:
-			if part, ok := quadletServices[suffix]; ok && !e.IsDir() {
+			if part, ok := quadletService(suffix); ok && !e.IsDir() {
 				service := strings.TrimSuffix(name, suffix)
 				if prefix, instance, ok := strings.Cut(service, "@"); ok {
 					service = prefix + part + "@" + instance
