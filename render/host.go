@@ -62,7 +62,7 @@ func lookAround(o options, c *units.Container, u user, t *tree) (host, error) {
 		Capabilities: boundingSet(),
 		User:         u,
 		Environ:      os.Environ(),
-		AppArmor:     appArmorOn(),
+		AppArmor:     c.AppArmor != "" && appArmorOn(),
 		Scratch:      make(map[string]scratch, len(scratchDirectories)+len(c.Tmpfs)),
 	}
 	h.HostName, _ = os.Hostname()
