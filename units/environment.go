@@ -13,7 +13,7 @@ func environmentForm(n *scope, s string) ([]string, []error, error) {
 		case !ok:
 			return nil, nil, wrong("write "+key+`=value, or quotes around the whole assignment: "KEY=some value"`, quote(w), " has no =")
 		case key == "" || hasControl(key) || strings.ContainsAny(key, white):
-			return nil, nil, wrong("", quote(w), " names no variable")
+			return nil, nil, wrong("the form is NAME=value, the name without blanks", quote(w), " names no variable")
 		}
 	}
 	return words, nil, nil

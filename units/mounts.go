@@ -134,7 +134,7 @@ func checkTmpfsOption(option string) error {
 		return unknownOption(option, tmpfsOptions)
 	}
 	if assigned && (value == "" || !onlyBytes(value, "%_")) {
-		return wrong("", "option ", quote(option), " has a malformed value")
+		return wrong("for example size=64M", "option ", quote(option), " has a malformed value")
 	}
 	return nil
 }
