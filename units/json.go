@@ -9,7 +9,7 @@ import (
 // jsonWords reads a JSON array of strings, the other form of Entrypoint=.
 // encoding/json would cost each boot more than all the rest.
 func jsonWords(s string) ([]string, error) {
-	bad := wrong(`for example ["/bin/sh", "-c"]`, quote(s), " is no JSON array of strings")
+	bad := func() error { return wrong(`for example ["/bin/sh", "-c"]`, quote(s), " is no JSON array of strings") }
 	words := []string{}
 	rest := strings.TrimLeft(s[1:], white)
 	if rest == "]" {
@@ -18,7 +18,7 @@ func jsonWords(s string) ([]string, error) {
 	for {
 		word, n := jsonString(rest)
 		if n == 0 {
-			return nil, bad
+			return nil, bad()
 		}
 		words = append(words, word)
 		rest = strings.TrimLeft(rest[n:], white)
@@ -26,7 +26,7 @@ func jsonWords(s string) ([]string, error) {
 			return words, nil
 		}
 		if rest == "" || rest[0] != ',' {
-			return nil, bad
+			return nil, bad()
 		}
 		rest = strings.TrimLeft(rest[1:], white)
 	}

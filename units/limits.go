@@ -16,20 +16,20 @@ func sizeForm(_ *scope, s string) (int64, []error, error) {
 // bytes, or of k, m, g, t, p or e of them, to the base of 1024; KB and KiB are the
 // same. Unlike podman it takes no exponent.
 func parseSize(s string) (int64, error) {
-	bad := wrong(`for example "64m", "1.5G" or "1048576"`, quote(s), " is no size")
+	bad := func() error { return wrong(`for example "64m", "1.5G" or "1048576"`, quote(s), " is no size") }
 	n := 0
 	for n < len(s) && (isDigit(s[n]) || s[n] == '.') {
 		n++
 	}
 	number, unit := s[:n], strings.ToLower(strings.TrimPrefix(s[n:], " "))
 	if number == "" || !isDigit(number[0]) || !isDigit(number[n-1]) || s[n:] == " " {
-		return 0, bad
+		return 0, bad()
 	}
 	factor := 1.0
 	if unit != "" && unit != "b" {
 		power := strings.IndexByte("kmgtpe", unit[0]) + 1
 		if rest := unit[1:]; power == 0 || rest != "" && rest != "b" && rest != "ib" {
-			return 0, bad
+			return 0, bad()
 		}
 		factor = float64(int64(1) << (10 * power))
 	}
@@ -42,7 +42,7 @@ func parseSize(s string) (int64, error) {
 	}
 	value, err := strconv.ParseFloat(number, 64)
 	if err != nil {
-		return 0, bad
+		return 0, bad()
 	}
 	if value *= factor; value >= math.MaxInt64 {
 		return 0, wrong("", quote(s), " is too large")

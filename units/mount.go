@@ -60,12 +60,14 @@ func outsideQuotes(s string) string {
 // or is an error, two of them inside are one.
 func splitItems(value string) (items []string, err error) {
 	s := value
-	bad := wrong(`quotes stand around a whole item: type=bind,"source=/a,b",target=/c`, quote(value), " has a quote in the wrong place")
+	bad := func() error {
+		return wrong(`quotes stand around a whole item: type=bind,"source=/a,b",target=/c`, quote(value), " has a quote in the wrong place")
+	}
 	for {
 		if !strings.HasPrefix(s, `"`) {
 			item, rest, more := strings.Cut(s, ",")
 			if strings.IndexByte(item, '"') >= 0 {
-				return nil, bad
+				return nil, bad()
 			}
 			items = append(items, item)
 			if !more {
@@ -79,7 +81,7 @@ func splitItems(value string) (items []string, err error) {
 		for {
 			before, rest, closed := strings.Cut(s, `"`)
 			if !closed {
-				return nil, bad
+				return nil, bad()
 			}
 			b.WriteString(before)
 			if s = rest; !strings.HasPrefix(s, `"`) {
@@ -93,7 +95,7 @@ func splitItems(value string) (items []string, err error) {
 			return items, nil
 		}
 		if s[0] != ',' {
-			return nil, bad
+			return nil, bad()
 		}
 		s = s[1:]
 	}

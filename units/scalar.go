@@ -38,13 +38,13 @@ var timeUnits = []struct {
 
 // parseTime reads a time span (systemd.time(7)); a number alone is in seconds.
 func parseTime(s string) (time.Duration, error) {
-	bad := wrong(`for example "30", "30s" or "1min 30s"`, quote(s), " is no time span")
+	bad := func() error { return wrong(`for example "30", "30s" or "1min 30s"`, quote(s), " is no time span") }
 	rest := strings.Trim(s, white)
 	if rest == "infinity" {
 		return Infinity, nil
 	}
 	if rest == "" {
-		return 0, bad
+		return 0, bad()
 	}
 	var sum float64
 	for rest != "" {
@@ -57,11 +57,11 @@ func parseTime(s string) (time.Duration, error) {
 		}
 		number := rest[:n]
 		if number == "" || strings.HasSuffix(number, ".") {
-			return 0, bad
+			return 0, bad()
 		}
 		value, err := strconv.ParseFloat(number, 64)
 		if err != nil {
-			return 0, bad
+			return 0, bad()
 		}
 		rest = strings.TrimLeft(rest[n:], white)
 		span := time.Second
@@ -70,7 +70,7 @@ func parseTime(s string) (time.Duration, error) {
 		}
 		if word := rest[:n]; word != "" {
 			if span = timeUnit(word); span == 0 {
-				return 0, bad
+				return 0, bad()
 			}
 		}
 		rest = strings.TrimLeft(rest[n:], white)
@@ -107,7 +107,7 @@ const (
 // parseSignal reads a signal by name, with or without SIG, or by number, and gives
 // the name that KillSignal= takes.
 func parseSignal(s string) (string, error) {
-	bad := wrong(`for example "SIGTERM" or "SIGRTMIN+3"`, quote(s), " is no signal")
+	bad := func() error { return wrong(`for example "SIGTERM" or "SIGRTMIN+3"`, quote(s), " is no signal") }
 	name := strings.TrimPrefix(strings.ToUpper(s), "SIG")
 	if n, err := strconv.Atoi(s); err == nil && s[0] != '+' {
 		switch {
@@ -116,7 +116,7 @@ func parseSignal(s string) (string, error) {
 		case n >= realtimeFirst && n <= realtimeLast:
 			return "SIGRTMIN+" + strconv.Itoa(n-realtimeFirst), nil
 		}
-		return "", bad
+		return "", bad()
 	}
 	for n, known := range signalNames {
 		if n > 0 && known == name {
@@ -138,5 +138,5 @@ func parseSignal(s string) (string, error) {
 			return "SIG" + base.name + string(base.sign) + strconv.Itoa(n), nil
 		}
 	}
-	return "", bad
+	return "", bad()
 }
