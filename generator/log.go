@@ -20,9 +20,10 @@ const (
 // boot there is no journal yet: then it is the kernel's log, from where the journal
 // takes it.
 type logger struct {
-	kernel int // descriptor of /dev/kmsg, -1: speak on stderr
-	failed bool
-	prefix string // of each line, after the priority in the kernel's log
+	kernel  int // descriptor of /dev/kmsg, -1: speak on stderr
+	records int // written to it
+	failed  bool
+	prefix  string // of each line, after the priority in the kernel's log
 }
 
 // openLog speaks on stderr in any case if forPeople.
@@ -32,10 +33,22 @@ func openLog(forPeople bool) *logger {
 	if forPeople || syscall.Fstat(2, &st) == nil && !(st.Mode&syscall.S_IFMT == syscall.S_IFCHR && st.Rdev == 1<<8|3) {
 		return l
 	}
-	l.kernel, _ = syscall.Open("/dev/kmsg", syscall.O_WRONLY|syscall.O_CLOEXEC|syscall.O_NOCTTY, 0)
+	l.kernel = openKernel()
 	l.prefix = "syscontainer-generator[" + strconv.Itoa(os.Getpid()) + "]: "
 	return l
 }
+
+func openKernel() int {
+	fd, err := syscall.Open("/dev/kmsg", syscall.O_WRONLY|syscall.O_APPEND|syscall.O_CLOEXEC|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+// burst is fewer than the kernel takes of one who opened its log, in five seconds; what
+// is more it would drop (printk.devkmsg=ratelimit, its default).
+const burst = 8
 
 func (l *logger) errors(problems ...*units.Problem) {
 	for _, p := range problems {
@@ -87,6 +100,12 @@ func (l *logger) say(priority int, text string) {
 		line = "<" + strconv.Itoa(priority) + ">" + line
 		if len(line) > longestRecord {
 			line = strings.ToValidUTF8(line[:longestRecord], "") + "…"
+		}
+		if l.records++; l.records%burst == 0 {
+			syscall.Close(l.kernel)
+			if l.kernel = openKernel(); l.kernel < 0 {
+				return
+			}
 		}
 		syscall.Write(l.kernel, []byte(line+"\n"))
 	}

@@ -211,6 +211,9 @@ func TestKernelLog(t *testing.T) {
 	in, out := t.TempDir(), t.TempDir()
 	must(t, os.WriteFile(in+"/a.syscontainer", []byte("[Container]\nImage=nope\nImgae=x\n"), 0o644))
 	must(t, os.WriteFile(in+"/long.syscontainer", []byte("[Container]\nImage=q.io/a\nWorkingDir="+strings.Repeat("ä", 2000)+"\n"), 0o644))
+	for i := range 20 { // more than the kernel takes of one descriptor
+		must(t, os.WriteFile(fmt.Sprintf("%s/many-%d.syscontainer", in, i), []byte("[Container]\nImage=nope\n"), 0o644))
+	}
 	kmsg := t.TempDir() + "/kmsg"
 	must(t, os.WriteFile(kmsg, nil, 0o644))
 	cmd := generator(t, in, "-c", `mount --bind "$2" /dev/kmsg && exec "$1" "$3" 2>/dev/null`, "sh", "/proc/self/exe", kmsg, out)
@@ -231,7 +234,7 @@ func TestKernelLog(t *testing.T) {
 		}
 	}
 	all := string(data)
-	for _, want := range []string{"<3>", "a.syscontainer:2: Image=", "<4>", "a.syscontainer:3: unknown key", "a.service will fail at its start"} {
+	for _, want := range []string{"<3>", "a.syscontainer:2: Image=", "<4>", "a.syscontainer:3: unknown key", "a.service will fail at its start", "many-0.syscontainer:2: Image=", "many-19.syscontainer:2: Image="} {
 		if !strings.Contains(all, want) {
 			t.Errorf("nobody says %q:\n%s", want, all)
 		}

@@ -27,6 +27,14 @@ func (d *draft) execLines() {
 	}
 	t.set("ExecStart", d.Render+" --start"+runtime+start+id+" %N")
 	if d.c.ReloadSignal != "" || len(d.c.ReloadCmd) > 0 {
+		if oneshot {
+			key := "ReloadCmd"
+			if d.c.ReloadSignal != "" {
+				key = "ReloadSignal"
+			}
+			_, line := lastValue(d.container, key)
+			d.warn(line, key+"= means nothing with Type=oneshot: while the service is active, the payload has ended", "")
+		}
 		for _, line := range effective(d.service, "ExecReload") {
 			d.fail(line, "ExecReload= in [Service] is not possible: [Container] says how to reload", "leave out one of them")
 		}
