@@ -1,46 +1,19 @@
 package units
 
 import (
-	"encoding/hex"
 	"fmt"
-	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
+
+	"syscontainer/test/syntax"
 )
 
-var (
-	repeated = regexp.MustCompile(`x…(\d+)`)
-	bytesOf  = regexp.MustCompile(`‹([0-9A-F ]+)›`)
-	signs    = strings.NewReplacer("⏎", "\n", "␍", "\r", "␀", "\x00", "␣", " ", "⇥", "\t")
-)
-
-func decodeCase(s string) string {
-	s = repeated.ReplaceAllStringFunc(s, func(m string) string {
-		n, _ := strconv.Atoi(strings.TrimPrefix(m, "x…"))
-		return strings.Repeat("x", n)
-	})
-	s = bytesOf.ReplaceAllStringFunc(s, func(m string) string {
-		b, _ := hex.DecodeString(strings.ReplaceAll(strings.Trim(m, "‹›"), " ", ""))
-		return string(b)
-	})
-	return signs.Replace(s)
-}
-
-func lexCases(t testing.TB) (cases [][2]string) {
-	data, err := os.ReadFile("testdata/lexer.txt")
+func lexCases(t testing.TB) []syntax.Case {
+	t.Helper()
+	cases, err := syntax.Read("testdata/lexer.txt")
 	if err != nil {
 		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(data)) {
-		if in, want, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " => "); ok && !strings.HasPrefix(line, "# ") {
-			if rest, ok := strings.CutPrefix(in, "+"); ok {
-				in = "[U]⏎" + rest
-			}
-			cases = append(cases, [2]string{in, want})
-		}
 	}
 	return cases
 }
@@ -52,7 +25,7 @@ func TestLexerDoesAsSystemd(t *testing.T) {
 		t.Fatalf("%d cases in testdata/lexer.txt, not 78", len(cases))
 	}
 	for _, c := range cases {
-		lines, warnings, refused := lex("f", decodeCase(c[0]))
+		lines, warnings, refused := lex("f", syntax.Decode(c.File))
 		var got []string
 		for _, l := range lines {
 			section := "[" + l.Section + "]"
@@ -67,15 +40,15 @@ func TestLexerDoesAsSystemd(t *testing.T) {
 		if refused != nil {
 			got = []string{"reject"}
 		}
-		want := strings.Split(strings.Replace(c[1], "warn ", "warn=", 1), " ")
-		if bytesOf.MatchString(c[1]) {
-			want = []string{c[1]} // one assignment, with blanks between the bytes
+		want := strings.Split(strings.Replace(c.Want, "warn ", "warn=", 1), " ")
+		if syntax.HasBytes(c.Want) {
+			want = []string{c.Want} // one assignment, with blanks between the bytes
 		}
 		for i := range want {
-			want[i] = strings.Replace(decodeCase(want[i]), "warn=", "warn ", 1)
+			want[i] = strings.Replace(syntax.Decode(want[i]), "warn=", "warn ", 1)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%.80s\n got %.200q\nwant %.200q", c[0], got, want)
+			t.Errorf("%.80s\n got %.200q\nwant %.200q", c.File, got, want)
 		}
 	}
 }
@@ -178,7 +151,7 @@ func TestLexerCutsInLinearTime(t *testing.T) {
 // lost, and no value becomes a second line.
 func FuzzLexer(f *testing.F) {
 	for _, c := range lexCases(f) {
-		if text := decodeCase(c[0]); len(text) < 1000 {
+		if text := syntax.Decode(c.File); len(text) < 1000 {
 			f.Add(text)
 		}
 	}
