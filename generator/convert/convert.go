@@ -54,6 +54,7 @@ type converter struct {
 	text   unitText // of the service that is being made
 	hints  int      // how many names were searched for what was meant
 
+	waits      map[string][]string         // services that one is ordered after because it shares
 	containers map[string]*units.Container // of services that others take volumes of
 }
 

@@ -10,21 +10,25 @@ import (
 
 // dependencies are the keys of [Unit] that list units (systemd.unit(5)). Of those that
 // are needed, the service cannot start without what they name.
-var dependencies = [...]struct {
-	key    string
-	needed bool
-}{
+var dependencies = [...]dependency{
 	{"After", false}, {"Before", false}, {"Wants", false}, {"Requires", true}, {"Requisite", true}, {"BindsTo", true}, {"PartOf", false},
 	{"Upholds", false}, {"Conflicts", false}, {"OnFailure", false}, {"OnSuccess", false}, {"PropagatesReloadTo", false},
 	{"ReloadPropagatedFrom", false}, {"PropagatesStopTo", false}, {"StopPropagatedFrom", false}, {"JoinsNamespaceOf", false},
 }
 
+type dependency struct {
+	key    string
+	needed bool
+}
+
 // kinds are the suffixes of files that become services, and what Quadlet adds to the
 // name for it.
-var kinds = [...]struct{ suffix, part string }{
+var kinds = [...]kind{
 	{".syscontainer", ""}, {".container", ""}, {".kube", ""}, {".pod", "-pod"}, {".volume", "-volume"}, {".network", "-network"},
 	{".image", "-image"}, {".build", "-build"}, {".artifact", "-artifact"},
 }
+
+type kind struct{ suffix, part string }
 
 // target is what a word of an author stands for that names a file.
 type target struct {
@@ -38,8 +42,8 @@ type target struct {
 // of from.
 func (c *converter) resolve(from *units.Unit, word string) (t target, ok bool) {
 	suffix := path.Ext(word)
-	kind := slices.IndexFunc(kinds[:], func(k struct{ suffix, part string }) bool { return k.suffix == suffix })
-	if kind < 0 {
+	is := slices.IndexFunc(kinds[:], func(k kind) bool { return k.suffix == suffix })
+	if is < 0 {
 		return t, false
 	}
 	name := strings.TrimSuffix(word, suffix)
@@ -50,7 +54,7 @@ func (c *converter) resolve(from *units.Unit, word string) (t target, ok bool) {
 		}
 	}
 	prefix, instance, isInstance := strings.Cut(name, "@")
-	part := kinds[kind].part
+	part := kinds[is].part
 	t.service = prefix + part + ".service"
 	if isInstance {
 		t.service = prefix + part + "@" + instance + ".service"
@@ -122,12 +126,7 @@ func (d *draft) translate(line *units.Line) string {
 	if !strings.Contains(line.Value, ".") {
 		return line.Value
 	}
-	key := slices.IndexFunc(dependencies[:], func(dep struct {
-		key    string
-		needed bool
-	}) bool {
-		return dep.key == line.Key
-	})
+	key := slices.IndexFunc(dependencies[:], func(d dependency) bool { return d.key == line.Key })
 	if key < 0 {
 		return line.Value
 	}

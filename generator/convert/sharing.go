@@ -36,9 +36,32 @@ func (d *draft) share() {
 		}
 		d.replace(line, strings.TrimSuffix(t.service, ".service")+".syscontainer")
 		d.bindsTo = addOnce(d.bindsTo, t.service)
-		d.after = addOnce(d.after, t.service)
+		d.waitFor(line, t.service)
 	}
 	d.volumesFrom()
+}
+
+// waitFor orders the unit after another. Where that waits for this one in turn, which
+// systemd would find only at a start, and then drop one of them, it is an error.
+func (d *draft) waitFor(line *units.Line, service string) {
+	d.after = addOnce(d.after, service)
+	if d.waits == nil {
+		d.waits = make(map[string][]string)
+	}
+	d.waits[d.s.Name] = d.after
+	seen := make(map[string]bool)
+	for next := []string{service}; len(next) > 0; {
+		last := len(next) - 1
+		one := next[last]
+		if next = next[:last]; one == d.s.Name {
+			d.fail(line, line.Key+"=: "+units.Printable(service)+" waits for this unit in turn", "")
+			return
+		}
+		if !seen[one] {
+			seen[one] = true
+			next = append(next, d.waits[one]...)
+		}
+	}
 }
 
 // other resolves the name of a container of ours that is not the unit itself.
@@ -66,10 +89,11 @@ func (d *draft) volumesFrom() {
 	if !slices.ContainsFunc(d.c.Volumes, func(v units.Volume) bool { return v.From != "" }) {
 		return
 	}
-	for i, line := range effective(d.container, "Volume") {
-		if i >= len(d.c.Volumes) {
-			return // there are errors, and no service comes of it
-		}
+	lines := effective(d.container, "Volume")
+	if len(lines) != len(d.c.Volumes) {
+		return // there are errors, and no service comes of it
+	}
+	for i, line := range lines {
 		v := &d.c.Volumes[i]
 		if v.From == "" {
 			continue
@@ -91,7 +115,7 @@ func (d *draft) volumesFrom() {
 		}
 		v.From, v.Written = "", host
 		d.replace(line, host+":"+rest)
-		d.after = addOnce(d.after, t.service)
+		d.waitFor(line, t.service)
 	}
 }
 
@@ -160,8 +184,8 @@ func (d *draft) hostPath(t target, inside string, depth int) (host, problem stri
 	switch {
 	case err != nil:
 		return "", t.unit.Path + ": " + err.Error()
-	case strings.Contains(host, ":"):
-		return "", units.Printable(host) + " has a colon in it, which no Volume= can hold"
+	case strings.Contains(host+rest, ":"):
+		return "", units.Printable(host+rest) + " has a colon in it, which no Volume= can hold"
 	}
 	return host + percent(rest), ""
 }
