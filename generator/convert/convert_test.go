@@ -278,3 +278,14 @@ func TestStopping(t *testing.T) {
 		}
 	}
 }
+
+// A list of units is split where systemd splits it: not at blanks of other alphabets.
+func TestListsAreSplitAsSystemdDoes(t *testing.T) {
+	out, said, _ := generate(t, map[string]string{
+		"db.syscontainer": "[Container]\nImage=q.io/a\n",
+		"a.syscontainer":  "[Unit]\nAfter=x.service\u00a0db.syscontainer\tdb.syscontainer\n[Container]\nImage=q.io/a\n",
+	})
+	if !strings.Contains(out["a.service"], "\nAfter=x.service\u00a0db.service db.service\n") || !strings.Contains(said, "there is no x.service") {
+		t.Error(out["a.service"], said)
+	}
+}

@@ -120,7 +120,7 @@ func (d *draft) wantedBy(line *units.Line, name units.Name, directory string) {
 // quotes; a backslash is a character of names.
 func (d *draft) words(line *units.Line) (words []string) {
 	if !strings.ContainsAny(line.Value, `"'`) {
-		return strings.Fields(line.Value)
+		return fields(line.Value)
 	}
 	var word []byte
 	inside, twin := false, byte(0)

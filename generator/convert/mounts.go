@@ -80,7 +80,7 @@ func (m *mounts) files(d *draft, key string, read ...string) {
 		return
 	}
 	for _, line := range lines {
-		for word := range strings.FieldsSeq(line.Value) {
+		for _, word := range fields(line.Value) {
 			if !strings.ContainsAny(word, `"'\`) {
 				m.add(word)
 			}

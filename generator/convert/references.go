@@ -130,7 +130,7 @@ func (d *draft) translate(line *units.Line) string {
 	if key < 0 {
 		return line.Value
 	}
-	words, changed := strings.Fields(line.Value), false
+	words, changed := fields(line.Value), false
 	for i, word := range words {
 		t, is := d.resolve(d.u, word)
 		if !is {

@@ -54,3 +54,8 @@ func pathWord(s string) string {
 }
 
 var pathEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`, " ", `\ `, "\t", "\\\t")
+
+// fields splits at systemd's white space, which knows no Unicode.
+func fields(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+}
