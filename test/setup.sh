@@ -163,7 +163,8 @@ setup_quadlet() {
 	say "fetching quadlet"
 	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
 	mkdir -p "$tmp/lists/partial" "$parts/usr/libexec/podman"
-	echo "deb http://deb.debian.org/debian trixie main" >"$tmp/list"
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | grep '/debian/*$' | head -n 1)
+	echo "deb ${mirror:-http://deb.debian.org/debian} trixie main" >"$tmp/list"
 	for command in update "download podman"; do
 		# shellcheck disable=SC2086
 		(cd "$tmp" && apt -o Dir::Etc::SourceList="$tmp/list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$tmp/lists" \
