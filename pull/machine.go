@@ -249,13 +249,9 @@ func (m *machine) installed(program string) bool {
 	return slices.ContainsFunc(runtimePath, func(dir string) bool { return m.exists(path.Join(dir, program)) })
 }
 
-// inits are the programs that RunInit= can use.
-var inits = []string{"/usr/libexec/podman/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/lib/podman/catatonit",
-	"catatonit", "tini-static", "tini", "dumb-init"}
-
 func (m *machine) lookForInit(u *units.Unit, c *units.Container) *units.Problem {
 	line := lastLine(u, "RunInit")
-	if !c.RunInit || line == nil || slices.ContainsFunc(inits, m.installed) {
+	if !c.RunInit || line == nil || slices.ContainsFunc(units.Inits[:], m.installed) {
 		return nil
 	}
 	return &units.Problem{File: line.File, Line: line.Line, Column: line.ValueColumn,

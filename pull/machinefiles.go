@@ -19,12 +19,12 @@ type wanted struct {
 func wants(c *units.Container) (all []wanted) {
 	for _, v := range c.Volumes {
 		if v.From == "" {
-			all = append(all, wanted{path: v.Source, made: startMakes(v.Source)})
+			all = append(all, wanted{path: v.Source, made: units.MakesSource(v.Source)})
 		}
 	}
 	for _, m := range c.Mounts {
 		if m.Type == "bind" {
-			all = append(all, wanted{path: m.Source})
+			all = append(all, wanted{path: m.Source, made: units.MakesSource(m.Source)})
 		}
 	}
 	for _, f := range c.EnvironmentFiles {
@@ -62,20 +62,6 @@ func wants(c *units.Container) (all []wanted) {
 		}
 	}
 	return all
-}
-
-// startMakes is render's rule: a missing source of a volume below /var and /run that
-// looks like a directory is made.
-func startMakes(source string) bool {
-	if !below(source, "/var", "/run") {
-		return false
-	}
-	for _, suffix := range []string{"sock", "socket", ".pid", ".lock", ".fifo", ".conf", ".log", ".json", ".key", ".pem", ".crt"} {
-		if strings.HasSuffix(source, suffix) {
-			return false
-		}
-	}
-	return !below(source, "/run/systemd", "/run/credentials")
 }
 
 // mayCome tells whether something else may still make a path: not what lies there

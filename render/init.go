@@ -9,16 +9,11 @@ import (
 	"syscontainer/units"
 )
 
-// inits are the programs that can be process 1 for RunInit=, in podman's order. All
-// take "--" before the command.
-var inits = [...]string{"/usr/libexec/podman/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/lib/podman/catatonit",
-	"catatonit", "tini-static", "tini", "dumb-init"}
-
 func lookInit(c *units.Container, h *host) error {
 	if !c.RunInit {
 		return nil
 	}
-	for _, name := range inits {
+	for _, name := range units.Inits {
 		if file, err := exec.LookPath(name); err == nil && isStatic(file) {
 			h.Init = realFile(file)
 			return nil

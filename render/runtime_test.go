@@ -224,7 +224,7 @@ func machineFor(t *testing.T) {
 	// host in a container cannot write.
 	unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND, "")
 	// This program is an init, too: see TestMain.
-	if inits[0], err = os.Executable(); err != nil {
+	if units.Inits[0], err = os.Executable(); err != nil {
 		t.Fatal(err)
 	}
 }

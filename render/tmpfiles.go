@@ -63,7 +63,7 @@ func tmpfilesLines(c *units.Container, u user, missing func(string) bool) []stri
 	add := func(source string, options []string) {
 		source = path.Clean(source)
 		word := tmpfilesWord(source)
-		if !isDirectorySource(source) || slices.Contains(named, source) || slices.Contains(named, word) || !missing(source) {
+		if !units.MakesSource(source) || slices.Contains(named, source) || slices.Contains(named, word) || !missing(source) {
 			return
 		}
 		named = append(named, source)
@@ -97,18 +97,4 @@ func tmpfilesWord(path string) string {
 		b.WriteByte(path[i])
 	}
 	return b.String() + `"`
-}
-
-// isDirectorySource guesses: to make a directory in the place of a socket would keep
-// its server from starting.
-func isDirectorySource(source string) bool {
-	if !strings.HasPrefix(source, "/var/") && !strings.HasPrefix(source, "/run/") {
-		return false
-	}
-	for _, suffix := range []string{"sock", "socket", ".pid", ".lock", ".fifo", ".conf", ".log", ".json", ".key", ".pem", ".crt"} {
-		if strings.HasSuffix(source, suffix) {
-			return false
-		}
-	}
-	return !strings.HasPrefix(source, "/run/systemd/") && !strings.HasPrefix(source, "/run/credentials/")
 }

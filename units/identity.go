@@ -157,3 +157,8 @@ func (r *reading) overlaps(key string, maps []IDMap) {
 		return
 	}
 }
+
+// Inits are the programs that RunInit= takes, paths or names in $PATH, the first that is
+// there before the others, as podman does. All take "--" before the command.
+var Inits = [...]string{"/usr/libexec/podman/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/lib/podman/catatonit",
+	"catatonit", "tini-static", "tini", "dumb-init"}

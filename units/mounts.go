@@ -60,6 +60,21 @@ func volumeForm(n *scope, s string) ([]Volume, []error, error) {
 	return []Volume{v}, warnings, nil
 }
 
+// MakesSource tells whether a start makes the source of a bind mount, where it is
+// missing, as a directory. That is a guess by the name: to make a directory in the
+// place of a socket would keep its server from starting.
+func MakesSource(source string) bool {
+	if !strings.HasPrefix(source, "/var/") && !strings.HasPrefix(source, "/run/") {
+		return false
+	}
+	for _, suffix := range []string{"sock", "socket", ".pid", ".lock", ".fifo", ".conf", ".log", ".json", ".key", ".pem", ".crt"} {
+		if strings.HasSuffix(source, suffix) {
+			return false
+		}
+	}
+	return !strings.HasPrefix(source, "/run/systemd/") && !strings.HasPrefix(source, "/run/credentials/")
+}
+
 func unlabelled(option string) error {
 	return wrong("", "option ", option, " is ignored: SELinux labels are not changed")
 }
