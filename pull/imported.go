@@ -124,15 +124,15 @@ func (im *imported) keepComments(item *quadletItem, from int) {
 func (im *imported) keep(item *quadletItem) {
 	lines := item.asWritten()
 	if lines == nil || item.raw == nil {
-		im.write1(item.key, item.value)
+		im.assign(item.key, item.value)
 		return
 	}
 	im.out = append(im.out, lines...)
 }
 
-// write1 writes an assignment on one line. A backslash at its end shall not join the
+// assign writes an assignment on one line. A backslash at its end shall not join the
 // next.
-func (im *imported) write1(key, value string) {
+func (im *imported) assign(key, value string) {
 	if n := len(value) - len(strings.TrimRight(value, `\`)); n%2 == 1 {
 		value += " "
 	}

@@ -71,7 +71,7 @@ func (im *imported) image(item *quadletItem) {
 		return
 	}
 	im.comment("the image of " + item.value)
-	im.write1("Image", value)
+	im.assign("Image", value)
 	if isBuild {
 		im.say(item, "nothing is built here; "+value+" is the name that "+item.value+" gives the image",
 			"push it to a registry, or podman save --format oci-archive -o FILE "+value+" and write Image=oci-archive:FILE")
@@ -102,7 +102,7 @@ func (im *imported) publishPort(item *quadletItem) {
 // pull knows nothing newer than what always brings.
 func (im *imported) pull(item *quadletItem) {
 	if item.value == "newer" {
-		im.write1("Pull", "always")
+		im.assign("Pull", "always")
 		im.say(item, `"newer" becomes "always", which fetches only what has changed`, "")
 		return
 	}
@@ -121,7 +121,7 @@ func (im *imported) boolean(item *quadletItem) {
 		return
 	}
 	im.comment("Quadlet takes \"" + item.value + "\" for no.")
-	im.write1(item.key, "no")
+	im.assign(item.key, "no")
 	im.say(item, "Quadlet takes \""+item.value+"\" for no, and so it is written", "write yes if that was meant")
 }
 
@@ -190,7 +190,7 @@ func (im *imported) secret(item *quadletItem) {
 		return
 	}
 	im.comment("the secret of podman: " + item.value)
-	im.write1("Credential", name)
+	im.assign("Credential", name)
 	was := "/run/secrets/" + name
 	if strings.HasPrefix(target, "/") {
 		was = target
@@ -229,7 +229,7 @@ func (im *imported) dependencies(item *quadletItem) {
 	if !changed || !isDependency(item.key) {
 		im.keep(item)
 	} else if len(kept) > 0 {
-		im.write1(item.key, strings.Join(kept, " "))
+		im.assign(item.key, strings.Join(kept, " "))
 	}
 }
 

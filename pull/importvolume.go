@@ -23,7 +23,7 @@ func (im *imported) volume(item *quadletItem) {
 			return
 		}
 		im.comment("a volume without a name: " + item.value)
-		im.write1("Tmpfs", item.value+":tmpcopyup")
+		im.assign("Tmpfs", item.value+":tmpcopyup")
 		im.say(item, "a volume without a name goes with the container: its data is in memory now",
 			"write Volume=/var/lib/"+im.name.Prefix+":"+item.value+" to keep them")
 		return
@@ -73,7 +73,7 @@ func (im *imported) volume(item *quadletItem) {
 		return
 	}
 	im.comment("the volume of podman: " + item.value)
-	im.write1("Volume", value)
+	im.assign("Volume", value)
 	im.say(item, source+" becomes the directory "+fields[0]+", which is empty at first; name it in every unit that shares it",
 		"copy what is there: mkdir -p "+fields[0]+" && cp -a "+podmanVolumes+name+"/_data/. "+fields[0]+"/")
 }
