@@ -203,7 +203,7 @@ func TestCheckFile(t *testing.T) {
 	}{
 		{"alone.syscontainer", "", "", "", 0},
 		{"web.syscontainer", "", `/etc/containers/systemd/web.syscontainer.d/10.conf:2: error: Pull=: "perhaps" is not possible
-    hint: write "missing", "never" or "always"
+    hint: write "missing", "never", "always" or "newer"
 web.syscontainer.d/20.conf:2: error: ReadOnly=: "perhaps" is no boolean
     hint: write yes or no
 `, "syscontainer: 1 unit would fail\n", 1},
@@ -216,7 +216,7 @@ web.syscontainer.d/20.conf:2: error: ReadOnly=: "perhaps" is no boolean
     hint: write the registry too, for example docker.io/library/no
 `, "syscontainer: 1 unit would fail\n", 1},
 		{"--name web -", good, `/etc/containers/systemd/web.syscontainer.d/10.conf:2: error: Pull=: "perhaps" is not possible
-    hint: write "missing", "never" or "always"
+    hint: write "missing", "never", "always" or "newer"
 web.syscontainer.d/20.conf:2: error: ReadOnly=: "perhaps" is no boolean
     hint: write yes or no
 `, "syscontainer: 1 unit would fail\n", 1},

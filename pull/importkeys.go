@@ -18,7 +18,7 @@ func init() { // they go round in a circle by way of PodmanArgs=
 		"Image": (*imported).image, "Volume": (*imported).volume, "Mount": (*imported).mount, "Network": (*imported).network,
 		"PublishPort": (*imported).publishPort, "Secret": (*imported).secret, "Environment": (*imported).environment,
 		"PodmanArgs": (*imported).podmanArgs,
-		"Pull":       (*imported).pull, "AutoUpdate": (*imported).keep,
+		"AutoUpdate": (*imported).keep,
 	}
 	for _, key := range booleans {
 		translations[key] = (*imported).boolean
@@ -97,16 +97,6 @@ func (im *imported) publishPort(item *quadletItem) {
 	}
 	im.drop(item, "Network=host applies: each port that the payload opens is the host's, with the number it has inside",
 		"let the payload listen on the port and the address that it is to have")
-}
-
-// pull knows nothing newer than what always brings.
-func (im *imported) pull(item *quadletItem) {
-	if item.value == "newer" {
-		im.assign("Pull", "always")
-		im.say(item, `"newer" becomes "always", which fetches only what has changed`, "")
-		return
-	}
-	im.asked(item)
 }
 
 // boolean writes what Quadlet takes a value for: all but four words are no.

@@ -92,6 +92,7 @@ func TestContainer(t *testing.T) {
 		},
 		"Network=none\nHostName=%p.example": func(c *Container) { c.Network, c.HostName = "none", "web.example" },
 		"Notify=true\nPull=never":           func(c *Container) { c.Notify, c.Pull = true, "never" },
+		"Pull=newer":                        func(c *Container) { c.Pull = "always" },
 		"Runtime=/opt/r-1.2/crun":           func(c *Container) { c.Runtime = "/opt/r-1.2/crun" },
 		"StopSignal=int\nStopTimeout=90":    func(c *Container) { c.StopSignal, c.StopTimeout = "SIGINT", 90*time.Second },
 		"Tmpfiles=d /var/lib/%N 0755 - - -\nTmpfiles=L+ %t/x - - - - /y": func(c *Container) {
@@ -135,7 +136,6 @@ func TestContainerErrors(t *testing.T) {
 		"Network=bridge":         "web:3: Network=: network \"bridge\" is not possible: no network is made here\nhint: write host, none, ns:/run/netns/NAME for a network that another program makes, or NAME.syscontainer",
 		"HostName=a..b":          "web:3: HostName=: \"a..b\" is no host name\nhint: at most 64 letters, digits, - and .",
 		"Notify=healthy":         "web:3: Notify=: \"healthy\" is not possible, there are no health checks\nhint: let the payload send READY=1, and set WatchdogSec= in [Service]",
-		"Pull=newer":             "web:3: Pull=: \"newer\" is not possible\nhint: write \"always\": it fetches only what has changed",
 		"Runtime=crun --x":       "web:3: Runtime=: \"crun --x\" is no program\nhint: for example \"crun\" or \"/usr/local/bin/runc\"",
 		"Runtime=%i":             "web:3: Runtime=: \"%i\" is no program\nhint: for example \"crun\" or \"/usr/local/bin/runc\"",
 		"StopSignal=SIGFOO":      "web:3: StopSignal=: \"SIGFOO\" is no signal\nhint: for example \"SIGTERM\" or \"SIGRTMIN+3\"",
@@ -148,7 +148,7 @@ func TestContainerErrors(t *testing.T) {
 		"AddCapability=KILL\nDropCapability=kill": `web:4: "KILL" stands in AddCapability= and in DropCapability=`,
 		// All of them, not the first.
 		"ReadOnly=x\nPull=y\nImage=z": "web:3: ReadOnly=: \"x\" is no boolean\nhint: write yes or no\n" +
-			"web:4: Pull=: \"y\" is not possible\nhint: write \"missing\", \"never\" or \"always\"\n" +
+			"web:4: Pull=: \"y\" is not possible\nhint: write \"missing\", \"never\", \"always\" or \"newer\"\n" +
 			"web:5: Image=: image \"z\" names no registry\nhint: write the registry too, for example docker.io/library/z",
 	})
 }

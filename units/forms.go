@@ -112,10 +112,10 @@ func pullForm(_ *scope, s string) (string, []error, error) {
 	switch s {
 	case "missing", "never", "always":
 		return s, nil, nil
-	case "newer":
-		return "", nil, wrong(`write "always": it fetches only what has changed`, quote(s), " is not possible")
+	case "newer": // the same: what has not changed is never fetched again
+		return "always", nil, nil
 	}
-	return "", nil, wrong(`write "missing", "never" or "always"`, quote(s), " is not possible")
+	return "", nil, wrong(`write "missing", "never", "always" or "newer"`, quote(s), " is not possible")
 }
 
 // runtimeForm is strict: the name stands on an Exec line.
