@@ -1,19 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
-
+	"syscontainer/pull/store"
 	"syscontainer/units"
 )
 
 // launch is how a runtime is called for a container.
-type launch struct {
-	Runtime string   `json:"runtime"` // a path, or a name in PATH
-	ID      string   `json:"id"`
-	Args    []string `json:"args,omitempty"` // before the command
-}
+type launch = store.Launch
 
 // launchOf is the one that a unit wants.
 func launchOf(o options, c *units.Container, runtime string) launch {
@@ -21,7 +14,7 @@ func launchOf(o options, c *units.Container, runtime string) launch {
 	if id == "" {
 		id = containerID(o.name)
 	}
-	return launch{runtime, id, c.RuntimeArgs}
+	return launch{Runtime: runtime, ID: id, Args: c.RuntimeArgs}
 }
 
 // given is the one of the command line. RuntimeArgs= come from the bundle, so that no
@@ -39,14 +32,8 @@ func given(o options, b bundle) launch {
 
 // launch is the one the bundle was made for; ok is false without a bundle.
 func (b bundle) launch() (l launch, ok bool) {
-	data, err := os.ReadFile(b.file("launch.json"))
-	return l, err == nil && json.Unmarshal(data, &l) == nil && l.ID != ""
+	l, err := store.ReadLaunch(string(b))
+	return l, err == nil
 }
 
-func (b bundle) record(l launch) error {
-	data, err := json.Marshal(l)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", b.file("launch.json"), err)
-	}
-	return os.WriteFile(b.file("launch.json"), append(data, '\n'), 0o600)
-}
+func (b bundle) record(l launch) error { return l.Write(string(b)) }

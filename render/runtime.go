@@ -8,9 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
+
+	"syscontainer/pull/store"
 )
 
 // containerID is the service's name in the alphabet that runc has for containers:
@@ -48,11 +49,7 @@ func findRuntime(name string) (string, error) {
 // or it would put itself between systemd and the payload and stay; nor
 // $XDG_RUNTIME_DIR, which moves crun's state elsewhere.
 func runtimeCommand(l launch, root string, args ...string) *exec.Cmd {
-	args = append(slices.Clone(l.Args), args...)
-	if root != "" && root != "/" {
-		args = append([]string{"--root", filepath.Join("/", root, "run", stateKind(l.Runtime))}, args...)
-	}
-	cmd := exec.Command(l.Runtime, args...)
+	cmd := exec.Command(l.Runtime, l.Command(root, args...)...)
 	for _, v := range os.Environ() {
 		switch name, _, _ := strings.Cut(v, "="); name {
 		case "NOTIFY_SOCKET", "XDG_RUNTIME_DIR", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC":
@@ -65,14 +62,6 @@ func runtimeCommand(l launch, root string, args ...string) *exec.Cmd {
 
 // stateKinds are the directories below /run where runtimes keep their containers.
 var stateKinds = [...]string{"runc", "crun"}
-
-// stateKind tells which one a runtime uses, by its program's name.
-func stateKind(file string) string {
-	if strings.Contains(filepath.Base(file), "crun") {
-		return "crun"
-	}
-	return "runc"
-}
 
 // errForeign is a container of our name that is not ours.
 var errForeign = errors.New("runs outside of this service")
@@ -97,7 +86,7 @@ func removeState(o options, l launch, unit string) error {
 			}
 		}
 		caller := launch{Runtime: kind}
-		if stateKind(l.Runtime) == kind {
+		if store.StateKind(l.Runtime) == kind {
 			caller = l
 		}
 		var (

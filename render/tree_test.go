@@ -193,40 +193,6 @@ more:x:2001:x,app,root
 more2:x:2001:app
 `
 
-func TestFindUser(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		want user
-		err  string
-	}{
-		{"", user{0, 0, []uint32{2001}, "/root"}, ""},
-		{"root", user{0, 0, []uint32{2001}, "/root"}, ""},
-		{"app", user{1000, 1001, []uint32{2000, 2001}, "/home/app"}, ""},
-		{"1000", user{1000, 1001, []uint32{2000, 2001}, "/home/app"}, ""},
-		{"app:extra", user{1000, 2000, nil, "/home/app"}, ""},
-		{"app:77", user{1000, 77, nil, "/home/app"}, ""},
-		{"1000:0", user{1000, 0, nil, "/home/app"}, ""},
-		{"app:short", user{1000, 3000, nil, "/home/app"}, ""},
-		{"99", user{99, 0, nil, ""}, ""},
-		{"99:98", user{99, 98, nil, ""}, ""},
-		{"4711", user{4711, 0, nil, ""}, ""}, // a number is a number
-		{"last", user{7, 8, nil, "/last"}, ""},
-		{"nobody", user{}, `user "nobody" is not in the image's /etc/passwd`},
-		{"nogroup", user{}, "not in"}, // group "zero" must not become 0
-		{"huge", user{}, "not in"},
-		{"4294967295", user{}, "not in"},
-		{"-1", user{}, "not in"},
-		{"app:nobody", user{}, `group "nobody" is not in the image's /etc/group`},
-		{"app:", user{}, `group "" is not in`},
-	} {
-		got, err := findUser(c.name, []byte(passwdFile), []byte(groupFile))
-		if c.err == "" && (err != nil || !reflect.DeepEqual(got, c.want)) ||
-			c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
-			t.Errorf("%q: %+v, %v, want %+v, %q", c.name, got, err, c.want, c.err)
-		}
-	}
-}
-
 // An image that wants the machine's accounts, or render to hang, gets neither.
 func TestLookupUserStaysInside(t *testing.T) {
 	name := "render-test-outside"
@@ -250,28 +216,6 @@ func TestLookupUserStaysInside(t *testing.T) {
 	if u, err := lookupUser(plant(t), "5:6", nil); err != nil || u.UID != 5 || u.GID != 6 {
 		t.Errorf("no /etc/passwd: %+v, %v", u, err)
 	}
-}
-
-func FuzzFindUser(f *testing.F) {
-	for _, name := range []string{"", "app", "1000", "app:extra", "nogroup", ":", "root:0"} {
-		f.Add(name, []byte(passwdFile), []byte(groupFile))
-	}
-	f.Fuzz(func(t *testing.T, name string, passwd, group []byte) {
-		u, err := findUser(name, passwd, group)
-		if err != nil {
-			return
-		}
-		login, _, _ := strings.Cut(name, ":")
-		if id, isNumber := parseID(login); isNumber && u.UID != id {
-			t.Fatalf("%q: %+v", name, u)
-		}
-		if u.UID == 1<<32-1 || u.GID == 1<<32-1 {
-			t.Fatalf("%q: (uid_t)-1: %+v", name, u)
-		}
-		if strings.ContainsAny(u.Home, "\n\x00") {
-			t.Fatalf("%q: home %q", name, u.Home)
-		}
-	})
 }
 
 // FuzzResolve: where a link of the image leads, the kernel agrees (openat2(2),

@@ -13,7 +13,8 @@ const (
 	// /run/syscontainer/NAME/, to the directory of its image.
 	BundleLink = "image"
 
-	bundles = "run/syscontainer"
+	bundles    = "run/syscontainer"
+	launchFile = "launch.json"
 )
 
 // Running tells from which images containers were started and not yet cleaned
