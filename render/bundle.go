@@ -18,7 +18,7 @@ import (
 //	image         link to the image's directory: it is in use; not with Rootfs=
 //	rootfs        where it is mounted
 //	targets       what the image lacks to mount on
-//	overlay       what is written with Rootfs=…:O
+//	volatile      where memory for Volatile=yes and Rootfs=…:O is mounted
 //	mapped        where mounts with other owners are made first
 //	hosts, resolv.conf, credentials   what the container sees of these
 //	pid           of the payload, written by the runtime
@@ -32,6 +32,7 @@ func bundleOf(root, name string) bundle {
 
 func (b bundle) file(name string) string { return filepath.Join(string(b), name) }
 func (b bundle) rootfs() string          { return b.file("rootfs") }
+func (b bundle) volatile() string        { return b.file("volatile") }
 
 // create makes the empty bundle; there must be none.
 func (b bundle) create() error {
@@ -80,7 +81,7 @@ func (b bundle) remove() error {
 	if _, err := os.Lstat(string(b)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	mounted := []string{b.rootfs()}
+	mounted := []string{b.rootfs(), b.volatile()}
 	entries, err := os.ReadDir(b.file("mapped"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

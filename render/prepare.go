@@ -167,15 +167,13 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *rspec.Spec, h host) error {
 	p.Label = s.Linux.MountLabel
 	switch {
-	case c.RootfsOverlay:
-		dir := b.file("overlay")
+	case volatileRoot(c):
+		dir := b.volatile()
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
 		p.Upper, p.Work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
-		if err := makeUpper(t, p.Upper, p.Work, p.Map); err != nil {
-			return fmt.Errorf("make the writable layer: %w", err)
-		}
+		p.Volatile = p.Lower[0]
 	case !c.ReadOnly && c.Rootfs != "":
 		p.Direct, p.Label = true, ""
 	case !c.ReadOnly:

@@ -26,6 +26,10 @@ type rootPlan struct {
 	Label  string        `json:"label,omitempty"`  // SELinux context of every file; "": their own
 	Map    *idMaps       `json:"map,omitempty"`    // the user namespace; nil: none
 	Mapped []mappedMount `json:"mapped,omitempty"` // made before the root, which they may be part of
+
+	// Volatile is the checkout, with its own owners, when Upper and Work lie in memory that
+	// is mounted above them at each start; "": they lie on a disk.
+	Volatile string `json:"volatile,omitempty"`
 }
 
 // target is something to mount on that the image lacks.
@@ -237,6 +241,11 @@ func (p rootPlan) mount(at string) error {
 			}
 		}
 	}
+	if p.Volatile != "" {
+		if err := p.mountVolatile(); err != nil {
+			return err
+		}
+	}
 	if len(p.Lower) == 1 && p.Upper == "" && p.Label == "" {
 		// Nothing is missing. Read-only nevertheless, so that a runtime which
 		// wants to create something fails instead of changing the checkout.
@@ -254,6 +263,25 @@ func (p rootPlan) mount(at string) error {
 		return nil
 	}
 	return p.mountOverlay(at)
+}
+
+// mountVolatile mounts the memory that takes what is written. The overlay has its own hold
+// on it, so it lives as long as the root does, and nobody else can look into it. It is no
+// directory of /run, which a payload could fill for the whole machine.
+func (p rootPlan) mountVolatile() error {
+	dir := filepath.Dir(p.Upper)
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, "mode=0700"); err != nil {
+		return fmt.Errorf("mount memory for the writable layer: %w", err)
+	}
+	t, err := openTree(p.Volatile)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if err := makeUpper(t, p.Upper, p.Work, p.Map); err != nil {
+		return fmt.Errorf("make the writable layer: %w", err)
+	}
+	return nil
 }
 
 func (p rootPlan) mountOverlay(at string) error {
@@ -307,6 +335,9 @@ func (p rootPlan) assemble(at string) (release func(), err error) {
 	if p.Share {
 		release = func() {
 			unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+			if p.Volatile != "" {
+				unix.Unmount(filepath.Dir(p.Upper), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+			}
 			for _, m := range p.Mapped {
 				unix.Unmount(m.At, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 			}

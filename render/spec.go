@@ -121,5 +121,8 @@ func defaultSpec() *rspec.Spec {
 	}
 }
 
-// readOnlyRoot: a root with an overlay of its own is there to be written to.
-func readOnlyRoot(c *units.Container) bool { return c.ReadOnly && !c.RootfsOverlay }
+// readOnlyRoot: a root with a layer in memory is there to be written to.
+func readOnlyRoot(c *units.Container) bool { return c.ReadOnly && !volatileRoot(c) }
+
+// volatileRoot tells whether what is written into the root goes at the stop.
+func volatileRoot(c *units.Container) bool { return c.Volatile || c.RootfsOverlay }

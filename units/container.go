@@ -7,7 +7,7 @@ import "time"
 type Container struct {
 	Image  string // canonical, see ParseImage; "" with Rootfs
 	Rootfs string // a directory of the host instead of an image: absolute, clean; "": not set
-	// RootfsOverlay keeps what the payload writes apart from Rootfs, until it stops.
+	// RootfsOverlay keeps what the payload writes apart from Rootfs, until it stops: as Volatile.
 	RootfsOverlay bool
 	Name          string // of the runtime's container; "": the unit's. In a template it keeps %i
 
@@ -26,6 +26,7 @@ type Container struct {
 	Mounts        []Mount // of Mount=
 	Tmpfs         []Tmpfs
 	ReadOnly      bool   // default true
+	Volatile      bool   // the root is writable, and what is written goes at the stop; never with ReadOnly=no
 	ReadOnlyTmpfs bool   // default true: with ReadOnly, /run, /tmp and /var/tmp are writable
 	ShmSize       int64  // bytes of /dev/shm; default 64 MiB, 0: no limit
 	Timezone      string // "local" or a name below /usr/share/zoneinfo; "": the image's

@@ -63,6 +63,7 @@ func TestContainer(t *testing.T) {
 		"":                                    func(c *Container) {},
 		"Image=\nImage=\"q.io/%N:%i1\"":       func(c *Container) { c.Image = "q.io/web:1" },
 		`Exec=find / -exec echo {} ';' "" %%`: func(c *Container) { c.Exec = []string{"find", "/", "-exec", "echo", "{}", ";", "", "%"} },
+		"Volatile=yes":                        func(c *Container) { c.Volatile = true },
 		"Exec=a\nExec=":                       func(c *Container) {},
 		`Exec=""`:                             func(c *Container) { c.Exec = []string{""} },
 		`Exec=$HOME \; \d`:                    func(c *Container) { c.Exec = []string{"$HOME", `\;`, `\d`} },

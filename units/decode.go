@@ -109,6 +109,9 @@ func (r *reading) finish() {
 	if d.HostName != "" && d.UTS != "" && d.UTS != "private" {
 		r.complain("HostName", "HostName= needs a name space of its own, and UTS="+r.last[keyIndex("UTS")].Value+" gives it another's", "remove one of them")
 	}
+	if d.Volatile && !d.ReadOnly {
+		r.complain("Volatile", "Volatile=yes forgets at the stop what is written into the root, and ReadOnly=no keeps it", "write one of them")
+	}
 	if slices.Contains(d.DNS, "none") && (len(d.DNS) > 1 || d.DNSOption != nil || d.DNSSearch != nil) {
 		r.complain("DNS", "DNS=none leaves /etc/resolv.conf alone, and other keys fill it", "remove DNS=none, or the other DNS…= lines")
 	}

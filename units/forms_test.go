@@ -60,6 +60,7 @@ func TestForms(t *testing.T) {
 		"RuntimeArgs=-root=/x":        "web:3: RuntimeArgs=: option \"-root=/x\" is not possible: --root is not free to choose",
 		"RuntimeArgs=--systemd":       "web:3: RuntimeArgs=: option \"--systemd\" is not possible: --systemd-cgroup is not free to choose",
 		"RuntimeArgs=-v":              "web:3: RuntimeArgs=: option \"-v\" is not possible: --version is not free to choose",
+		"ReadOnly=no\nVolatile=yes":   "web:4: Volatile=yes forgets at the stop what is written into the root, and ReadOnly=no keeps it\nhint: write one of them",
 		"ReloadCmd=a\nReloadSignal=1": "web:4: ReloadCmd= and ReloadSignal= are both set\nhint: write one of them",
 		"ReloadSignal=FOO":            "web:3: ReloadSignal=: \"FOO\" is no signal\nhint: for example \"SIGTERM\" or \"SIGRTMIN+3\"",
 		"Annotation=x":                "web:3: Annotation=: \"x\" is no annotation\nhint: the form is KEY=value, or \"KEY=some value\"",

@@ -42,6 +42,7 @@ var keys = [...]key{
 	many("Mount", mountForm, func(d *draft) *[]Mount { return &d.Mounts }),
 	many("Tmpfs", tmpfsForm, func(d *draft) *[]Tmpfs { return &d.Tmpfs }),
 	one("ReadOnly", boolForm, func(d *draft) *bool { return &d.ReadOnly }),
+	one("Volatile", boolForm, func(d *draft) *bool { return &d.Volatile }),
 	one("ReadOnlyTmpfs", boolForm, func(d *draft) *bool { return &d.ReadOnlyTmpfs }),
 	one("ShmSize", sizeForm, func(d *draft) *int64 { return &d.ShmSize }),
 	one("Timezone", timezoneForm, func(d *draft) *string { return &d.Timezone }),
