@@ -30,10 +30,12 @@ func given(o options, b bundle) launch {
 	return l
 }
 
-// launch is the one the bundle was made for; ok is false without a bundle.
+// launch is the one the bundle was made for; ok is false without a bundle. What an
+// unclean end left of it may say anything: as the ID becomes a path that is removed, it
+// must be one.
 func (b bundle) launch() (l launch, ok bool) {
 	l, err := store.ReadLaunch(string(b))
-	return l, err == nil
+	return l, err == nil && validID(l.ID)
 }
 
 func (b bundle) record(l launch) error { return l.Write(string(b)) }
