@@ -49,6 +49,11 @@ func (d *draft) write() {
 
 	t.section("Service")
 	d.refuse()
+	if d.c.RunInit && !d.oneshot() {
+		// systemd takes a death by HUP, INT, PIPE or TERM for a good end; an init
+		// reports the payload's as 128 and the signal's number.
+		t.set("SuccessExitStatus", "129 130 141 143")
+	}
 	for i := range d.service {
 		if line := &d.service[i]; !ours(line.Key) && d.clean(line) {
 			t.set(line.Key, line.Value)
