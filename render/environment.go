@@ -32,9 +32,6 @@ func environment(c *units.Container, image *imageConfig, h host, hostName string
 	var last []string
 	if c.Notify {
 		last = append(last, "NOTIFY_SOCKET="+notifySocketPath)
-		if h.Watchdog != "" {
-			last = append(last, "WATCHDOG_USEC="+h.Watchdog) // sd_watchdog_enabled(3)
-		}
 	}
 	if h.Credentials != "" {
 		last = append(last, "CREDENTIALS_DIRECTORY="+credentialsPath)

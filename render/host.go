@@ -24,7 +24,6 @@ type host struct {
 	Arch         string            // GOARCH
 	Kernel       string            // release, "6.1.0-13-amd64"
 	NotifySocket string            // systemd's socket for READY=1 and the like
-	Watchdog     string            // $WATCHDOG_USEC of the unit, "" if there is none
 	ResolvConf   string            // what the container sees as /etc/resolv.conf, "" if there is none
 	Hosts        string            // the same of /etc/hosts
 	Zone         string            // the same of /etc/localtime; only with Timezone=
@@ -56,7 +55,6 @@ func lookAround(o options, c *units.Container, u user, t *tree) (host, error) {
 		Name:         o.name,
 		Arch:         machine,
 		NotifySocket: notifySocket(),
-		Watchdog:     os.Getenv("WATCHDOG_USEC"),
 		ResolvConf:   realFile("/etc/resolv.conf"),
 		Hosts:        realFile("/etc/hosts"),
 		Capabilities: boundingSet(),

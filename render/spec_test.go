@@ -72,7 +72,7 @@ func readUnitFile(t testing.TB, file string) *units.Container {
 func someHost(name string) host {
 	return host{
 		Name: name, Rootfs: "/run/syscontainer/" + name + "/rootfs", Cgroup: "/system.slice/" + name + ".service",
-		HostName: "machine.example", Capabilities: 1<<41 - 1, Arch: "amd64", NotifySocket: "/run/systemd/notify", Watchdog: "30000000",
+		HostName: "machine.example", Capabilities: 1<<41 - 1, Arch: "amd64", NotifySocket: "/run/systemd/notify",
 		ResolvConf: "/run/systemd/resolve/stub-resolv.conf", Hosts: "/etc/hosts",
 		User:    user{UID: 1000, GID: 1001, Groups: []uint32{2000, 2001}, Home: "/home/app"},
 		Sources: map[string]source{"/usr/share": {Dir: true}, "/usr/bin": {Dir: true}, "/usr/lib": {Dir: true}, "/run/render-test": {Dir: true}, "/dev/zero": {Device: "c", Major: 1, Minor: 5}},

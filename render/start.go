@@ -45,6 +45,13 @@ func start(o options) error {
 	if err != nil {
 		return fmt.Errorf("read the bundle: %w", err)
 	}
+	passed, err := handedOver(o)
+	if err != nil {
+		return err
+	}
+	if err := passed.tell(b); err != nil {
+		return err
+	}
 	if err := leaveUnitCgroup(unit); err != nil {
 		return err
 	}
@@ -59,7 +66,8 @@ func start(o options) error {
 			return err
 		}
 	}
-	err = call(l, o, b, "create", "--bundle", string(b), "--pid-file", b.file("pid"), l.ID)
+	create := append([]string{"create", "--bundle", string(b), "--pid-file", b.file("pid")}, passed.options()...)
+	err = call(l, o, b, passed.files, append(create, l.ID)...)
 	release()
 	if err != nil {
 		removeState(o, l, unit)
@@ -75,7 +83,7 @@ func start(o options) error {
 		err = fmt.Errorf("stopped by %v", s)
 	}
 	if err == nil {
-		err = call(l, o, b, "start", l.ID)
+		err = call(l, o, b, nil, "start", l.ID)
 	}
 	if err != nil && o.wait {
 		removeState(o, l, unit)
@@ -128,12 +136,13 @@ func announce(o options, pid int) error {
 }
 
 // call runs the runtime with the unit's own stdout and stderr, for the payload
-// inherits them, and no input. Its errors are read from a log of its own.
-func call(l launch, o options, b bundle, args ...string) error {
+// inherits them, no input, and files from descriptor 3 on. Its errors are read from a
+// log of its own.
+func call(l launch, o options, b bundle, files []*os.File, args ...string) error {
 	// crun takes what stands before a colon for the kind of log, and a path may
 	// hold one: so a relative name.
 	cmd := runtimeCommand(l, o.root, append([]string{"--log", "runtime.log", "--log-format", "json"}, args...)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = string(b), os.Stdout, os.Stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = string(b), os.Stdout, os.Stderr, files
 	err := cmd.Run()
 	if _, exited := err.(*exec.ExitError); !exited {
 		return err // none, or it could not be executed

@@ -16,7 +16,7 @@ var refusals = [...]struct {
 }{
 	{"ExecStart", true, nil, "the service runs the container", "write Exec= in [Container]"},
 	{"Type", false, func(v string) bool { return v == "notify" || v == "oneshot" }, "the service is of Type=notify, or of Type=oneshot",
-		"leave it out; with Notify=yes in [Container] the payload says when it is ready"},
+		"leave it out; with Notify=yes in [Container] the payload says when it is ready, and ReloadSignal= asks it to reload"},
 	{"NotifyAccess", false, is("all"), "the service needs NotifyAccess=all", "leave it out"},
 	{"Delegate", true, is("yes", "true", "on", "1"), "the runtime needs Delegate=yes", "leave it out"},
 	{"DelegateSubgroup", false, nil, "the service arranges its cgroup itself", "leave it out"},

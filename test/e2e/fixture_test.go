@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -100,6 +101,9 @@ func makeFixture(t *testing.T) fixture {
 	hello, err := image.Hello(host.Part("busybox"))
 	must(err)
 	put("hello", hello)
+	program, err := image.Copy("bin/payload", buildPayload(t, dir))
+	must(err)
+	put("payload", image.Image{Layers: []image.Layer{base, {Entries: []image.Entry{program}}}, Config: shell})
 	put("etcd", image.Image{Layers: etcd(t), Config: image.Config{Env: []string{"PATH=/usr/local/bin"}}})
 
 	// Wrong on purpose.
@@ -121,7 +125,7 @@ func makeFixture(t *testing.T) fixture {
 	r, err := image.Serve(host.Part("docker-registry"), f.storage)
 	must(err)
 	defer r.Close()
-	for _, tag := range []string{"base", "sibling", "many", "other", "multi", "etcd", "hello"} {
+	for _, tag := range []string{"base", "sibling", "many", "other", "multi", "etcd", "hello", "payload"} {
 		must(r.Push("oci:"+f.layout+":"+tag, tag+":1"))
 	}
 	must(r.Push("oci:"+f.layout+":base", "docker:1", "--format=v2s2"))
@@ -144,6 +148,18 @@ func makeFixture(t *testing.T) fixture {
 		must(os.WriteFile(blob, b, 0o644))
 	}
 	return f
+}
+
+// buildPayload makes the program of the folder payload, which needs no libraries.
+func buildPayload(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "payload")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, "./payload")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the payload: %v: %s", err, out)
+	}
+	return program
 }
 
 // etcd is Debian's, with the libraries of this machine.
