@@ -28,6 +28,8 @@ type verb struct {
 var verbs = []verb{
 	{"check", "[FILE…]", "tell what is wrong with units", runCheck},
 	{"cat", "NAME…", "print units as they are in force", runCat},
+	{"exec", "NAME COMMAND…", "run a command in a container", runExec},
+	{"logs", "NAME", "show what a container said", runLogs},
 	{"import", "FILE.container…", "make units of Quadlet's files", runImport},
 	{"pull", "IMAGE…", "fetch images into the store", runPull},
 	{"images", "", "list what is stored", runImages},

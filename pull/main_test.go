@@ -46,6 +46,13 @@ func TestWrongUse(t *testing.T) {
 		{"check --frob", "unknown option --frob"},
 		{"check x", "no .syscontainer file"},
 		{"cat", "is missing"},
+		{"exec web", "a command are needed"},
+		{"exec -w srv web ls", "no absolute path"},
+		{"exec -e NAME web ls", "NAME=VALUE"},
+		{"exec --frob web ls", "unknown option --frob"},
+		{"logs", "the name of one unit"},
+		{"logs a b", "the name of one unit"},
+		{"logs -n few web", "few is no number"},
 		{"import", "a file is missing"},
 		{"import x", "no .container file"},
 		{"import x.container y.container", "need a directory"},
@@ -74,7 +81,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, verb := range [][]string{{}, {"check"}, {"cat"}, {"import"}, {"pull"}, {"images"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
+	for _, verb := range [][]string{{}, {"check"}, {"cat"}, {"exec"}, {"logs"}, {"import"}, {"pull"}, {"images"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
 		long, stderr, status := command(t, append(verb, "--help")...)
 		short, _, _ := command(t, append(verb, "-h")...)
 		if status != 0 || stderr != "" || long != short || !strings.HasPrefix(long, "Usage: syscontainer") {
