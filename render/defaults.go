@@ -48,16 +48,6 @@ var scratchDirectories = []struct {
 // is left out.
 func defaultMounts(c *units.Container, h host) []rspec.Mount {
 	list := kernelMounts(c)
-	if c.ReadOnly && c.ReadOnlyTmpfs {
-		for _, d := range scratchDirectories {
-			in := h.Scratch[d.path]
-			options := in.options([]string{"nosuid", "nodev"}, d.mode)
-			if in.Full {
-				options = append(options, "tmpcopyup") // what the image put there; runc and crun know the word
-			}
-			list = append(list, mountOf(d.path, "tmpfs", "tmpfs", options...))
-		}
-	}
 	for _, f := range []struct{ target, source, also string }{{"/etc/resolv.conf", h.ResolvConf, "noexec"}, {"/etc/hosts", h.Hosts, "noexec"},
 		{"/etc/localtime", h.Zone, "noexec"}, {credentialsPath, h.Credentials, "noexec"}, {initPath, h.Init, "exec"}} {
 		if f.source != "" {
@@ -66,6 +56,22 @@ func defaultMounts(c *units.Container, h host) []rspec.Mount {
 	}
 	if c.Notify {
 		list = append(list, mountOf(notifySocketPath, "bind", h.NotifySocket, "bind", "rprivate"))
+	}
+	return list
+}
+
+// scratchMounts are what stays writable in a read-only root.
+func scratchMounts(c *units.Container, h host) (list []rspec.Mount) {
+	if !c.ReadOnly || !c.ReadOnlyTmpfs {
+		return nil
+	}
+	for _, d := range scratchDirectories {
+		in := h.Scratch[d.path]
+		options := in.options([]string{"nosuid", "nodev"}, d.mode)
+		if in.Full {
+			options = append(options, "tmpcopyup") // what the image put there; runc and crun know the word
+		}
+		list = append(list, mountOf(d.path, "tmpfs", "tmpfs", options...))
 	}
 	return list
 }

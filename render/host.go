@@ -34,6 +34,7 @@ type host struct {
 	User         user              // whom User= or the image names
 	Sources      map[string]source // of every bind mount, by path
 	Globs        map[string][]string
+	Volumes      []imageVolume // of the image
 	Scratch      map[string]scratch
 	Devices      []node         // what AddDevice= gives
 	Peers        map[string]int // processes of other containers, by service

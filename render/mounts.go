@@ -14,7 +14,8 @@ import (
 // mounts is every mount in the order the runtime shall make them: parents before
 // what lies below them. No destination comes twice: what the unit says replaces what
 // we would have mounted there, Mount= replaces Volume=, Tmpfs= replaces both, and
-// among equals the last one counts.
+// among equals the last one counts. Volumes of the image replace our memory for /run and
+// the like, but nothing else.
 func mounts(c *units.Container, h host) ([]rspec.Mount, error) {
 	var list []rspec.Mount
 	for _, v := range c.Volumes {
@@ -39,7 +40,7 @@ func mounts(c *units.Container, h host) ([]rspec.Mount, error) {
 	}
 	list = append(list, deviceMounts(h.Devices)...)
 	slices.Reverse(list) // of two for one destination the later wins, here the first found
-	list = append(list, defaultMounts(c, h)...)
+	list = slices.Concat(list, defaultMounts(c, h), volumeMounts(c, h), scratchMounts(c, h))
 	seen := make(map[string]bool, len(list))
 	list = slices.DeleteFunc(list, func(m rspec.Mount) bool {
 		twice := seen[m.Destination]

@@ -132,6 +132,9 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err := nameFiles(b, c, &h); err != nil {
 		return err
 	}
+	if err := lookVolumes(o, c, g.config, t, u, &h); err != nil {
+		return err
+	}
 	if h.Credentials, err = showCredentials(b, c, u); err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func makeTargets(t *tree, dir string, missing []target, ids *idMaps) error {
 // the image lacks is root's, 0755.
 func likeImage(t *tree, over *os.Root, name string, ids *idMaps) error {
 	relative := "." + name
-	st, _, err := t.lstat(name)
+	_, _, err := t.lstat(name)
 	if errors.Is(err, os.ErrNotExist) {
 		uid, gid := ids.owner(0, 0)
 		if err := over.Chown(relative, uid, gid); err != nil {
@@ -169,17 +169,7 @@ func likeImage(t *tree, over *os.Root, name string, ids *idMaps) error {
 		return err
 	}
 	defer to.Close()
-	uid, gid := ids.owner(st.Uid, st.Gid)
-	if err := to.Chown(uid, gid); err != nil {
-		return err
-	}
-	if err := unix.Fchmod(int(to.Fd()), st.Mode&0o7777); err != nil {
-		return &os.PathError{Op: "chmod", Path: to.Name(), Err: err}
-	}
-	copyAttributes(from, to)
-	unix.Futimes(int(to.Fd()), []unix.Timeval{unix.NsecToTimeval(unix.TimespecToNsec(st.Atim)),
-		unix.NsecToTimeval(unix.TimespecToNsec(st.Mtim))})
-	return nil
+	return copyMeta(from, to, ids)
 }
 
 // copyAttributes copies extended attributes as far as the file system of /run

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -123,6 +124,11 @@ func TestSpecGolden(t *testing.T) {
 			c, image := readCase(t, name)
 			h := someHost(name)
 			look(t, c, &h)
+			for _, name := range slices.Sorted(maps.Keys(image.Config.Volumes)) {
+				if name != "/opt/scratch" {
+					h.Volumes = append(h.Volumes, imageVolume{name, "/var/lib/volumes" + name})
+				}
+			}
 			s, err := spec(c, image, h)
 			if err != nil {
 				t.Fatal(err)

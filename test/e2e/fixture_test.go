@@ -106,6 +106,10 @@ func makeFixture(t *testing.T) fixture {
 	put("payload", image.Image{Layers: []image.Layer{base, {Entries: []image.Entry{program}}}, Config: shell})
 	put("etcd", image.Image{Layers: etcd(t), Config: image.Config{Env: []string{"PATH=/usr/local/bin"}}})
 
+	for tag, img := range volumeImages(base, shell) {
+		put(tag, img)
+	}
+
 	// Wrong on purpose.
 	// Each has a blob of its own: in a layout equal blobs are one file.
 	hostile := func(name string, layer image.Layer) {
