@@ -59,12 +59,17 @@ func TestCases(t *testing.T) {
 			got, again := collect(p), collect(convert())
 			if *update {
 				must(t, os.RemoveAll(dir+"/want"))
-				must(t, os.MkdirAll(dir+"/want", 0o755))
+				if len(got) > 0 {
+					must(t, os.MkdirAll(dir+"/want", 0o755))
+				}
 				for name, text := range got {
 					must(t, os.WriteFile(filepath.Join(dir, "want", name), []byte(text), 0o644))
 				}
 			}
-			want := listing(t, dir+"/want")
+			want := map[string]string{} // of nothing nothing comes, and version control keeps no empty directory
+			if _, err := os.Stat(dir + "/want"); err == nil {
+				want = listing(t, dir+"/want")
+			}
 			for name, text := range got {
 				if again[name] != text {
 					t.Errorf("%s: the second time it is\n%s", name, again[name])
