@@ -9,11 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"syscontainer/test/host"
 )
@@ -144,50 +139,10 @@ func (g *generatorRun) run(ctx context.Context) func() error {
 	return func() error { return g.command(ctx).Run() }
 }
 
-// memory is the most that a run of its own has resident. What wait4(2) says would be at least what this process has, for a
-// child begins as its copy: so the child is stopped at its end, to look.
+// memory is the most that a run has resident.
 func (g *generatorRun) memory(ctx context.Context) (string, error) {
 	if err := g.clear(); err != nil {
 		return "", err
 	}
-	runtime.LockOSThread() // who traces is a thread
-	defer runtime.UnlockOSThread()
-	cmd := g.command(ctx)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	pid := cmd.Process.Pid
-	defer cmd.Wait()
-	peak := "none"
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
-		return "", err
-	}
-	if err := syscall.PtraceSetOptions(pid, unix.PTRACE_O_TRACEEXIT); err != nil {
-		return "", err
-	}
-	for signal := 0; ; {
-		if err := syscall.PtraceCont(pid, signal); err != nil {
-			return "", err
-		}
-		if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
-			return "", err
-		}
-		if status.Exited() || status.Signaled() {
-			return peak, nil
-		}
-		if signal = int(status.StopSignal()); status.TrapCause() == unix.PTRACE_EVENT_EXIT {
-			signal = 0
-			data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-			if err != nil {
-				return "", err
-			}
-			for line := range strings.Lines(string(data)) {
-				if rest, is := strings.CutPrefix(line, "VmHWM:"); is {
-					peak = strings.TrimSpace(rest)
-				}
-			}
-		}
-	}
+	return peak(g.command(ctx))
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,6 +48,12 @@ until (exec 3<>/dev/tcp/127.0.0.1/5000) 2>/dev/null; do sleep 0.05; done
 	return err
 }
 
+// A shell that ends on SIGTERM: a process 1 without handler would only make the stop wait.
+const (
+	sleeper   = `/bin/sh -c 'trap "exit 0" TERM; sleep 1000 & wait'`
+	container = "[Container]\nImage=127.0.0.1:5000/bench:1\nRuntime=%s\nExec=" + sleeper + "\n"
+)
+
 // benchStart starts and stops a sleeping container, and a plain service that sleeps as well.
 func benchStart(ctx context.Context, runs int) error {
 	dir, done, err := tempDir()
@@ -62,16 +69,30 @@ func benchStart(ctx context.Context, runs int) error {
 	if err != nil {
 		return err
 	}
-	// A shell that ends on SIGTERM: a process 1 without handler would only make the stop wait.
-	const container = "[Container]\nImage=127.0.0.1:5000/bench:1\nExec=/bin/sh -c 'trap \"exit 0\" TERM; sleep 1000 & wait'\nRuntime=%s\n"
+	plain := "[Service]\nExecStart=" + sleeper + "\n"
 	files := map[string]string{
-		"/etc/systemd/system/plain.service":         "[Service]\nExecStart=/bin/sh -c 'trap \"exit 0\" TERM; sleep 1000 & wait'\n",
-		"/etc/containers/systemd/runc.syscontainer": fmt.Sprintf(container, "runc"),
+		"/etc/systemd/system/plain.service":               plain,
+		"/etc/systemd/system/plain-many@.service":         plain,
+		"/etc/containers/systemd/runc.syscontainer":       fmt.Sprintf(container, "runc"),
+		"/etc/containers/systemd/runc-many@.syscontainer": fmt.Sprintf(container, "runc"),
+		// The least that the runtime alone takes, for what is left is ours.
+		"/etc/containers/systemd/bare.syscontainer": fmt.Sprintf(container, "runc") + "SeccompProfile=unconfined\n",
 	}
 	if host.CrunWorks() {
 		files["/etc/containers/systemd/crun.syscontainer"] = fmt.Sprintf(container, "crun")
+		files["/etc/containers/systemd/crun-many@.syscontainer"] = fmt.Sprintf(container, "crun")
+	}
+	for name := range files {
+		if kind, ok := strings.CutSuffix(filepath.Base(strings.TrimSuffix(name, filepath.Ext(name))), "-many@"); ok {
+			for _, n := range crowds {
+				files[fmt.Sprintf("/etc/systemd/system/%s-%d.target", kind, n)] = crowd(kind, n)
+			}
+		}
 	}
 	fmt.Println("start and stop of a service, image present")
+	if !host.CrunWorks() {
+		fmt.Println("  without crun, which cannot run in a host on this machine")
+	}
 	return onHost(ctx, "start", runs, storage, files)
 }
 
@@ -84,29 +105,109 @@ func insideHost(ctx context.Context, runs int) error {
 			return nil
 		}
 	}
-	names := []string{"plain", "runc"}
+	names, kinds := []string{"plain", "runc", "bare"}, []string{"plain", "runc"}
 	if _, err := os.Stat("/etc/containers/systemd/crun.syscontainer"); err == nil {
-		names = append(names, "crun")
+		names, kinds = append(names, "crun"), append(kinds, "crun")
+	}
+	if err := call("syscontainer", "pull", "127.0.0.1:5000/bench:1")(); err != nil {
+		return err
 	}
 	var things []func() error
 	for _, name := range names {
 		things = append(things, call("systemctl", "start", name), call("systemctl", "stop", name))
 	}
+	alone, remove, err := runtimeAlone(call)
+	if err != nil {
+		return err
+	}
+	things = append(things, alone, remove)
 	// A shell that is stopped before it has set its trap would not end.
 	f, err := measure(runs, 100*time.Millisecond, things...)
 	if err != nil {
 		return err
 	}
 	for i, name := range names {
+		if name == "bare" {
+			name = "runc without seccomp"
+		}
 		row(name+", start", f[2*i], ratio(f[2*i], f[0])+" times plain")
 		row(name+", stop", f[2*i+1], ratio(f[2*i+1], f[1])+" times plain")
 	}
-	const render = "/usr/libexec/syscontainer/render"
-	f, err = measure(runs, 0, call("/bin/true"), call(render, "--unit=/run/systemd/generator/runc.service", "runc"))
+	own := f[2*len(names)]
+	row("runc create and runc start alone", own, fmt.Sprintf("a start costs plain + %.2f times this", float64(f[2].Median-f[0].Median)/float64(own.Median)))
+	if err := benchRender(ctx, runs, call); err != nil {
+		return err
+	}
+	for _, n := range crowds {
+		if err := benchCrowd(kinds, n, call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runtimeAlone has runc make the same container, and removes it.
+func runtimeAlone(call func(string, ...string) func() error) (start, remove func() error, err error) {
+	if err := call("/usr/libexec/syscontainer/render", "--unit=/run/systemd/generator/runc.service", "runc")(); err != nil {
+		return nil, nil, err
+	}
+	// What render --start would do first.
+	const bundle = "/run/bench"
+	if err := os.Rename("/run/syscontainer/runc", bundle); err != nil {
+		return nil, nil, err
+	}
+	data, err := os.ReadFile(bundle + "/root.json")
+	if err != nil {
+		return nil, nil, err
+	}
+	var plan struct{ Lower []string }
+	if err := json.Unmarshal(data, &plan); err != nil {
+		return nil, nil, err
+	}
+	lower := strings.ReplaceAll(strings.Join(plan.Lower, ":"), "/run/syscontainer/runc/", bundle+"/")
+	arguments := []string{"-t", "overlay", "-o", "ro,lowerdir=" + lower, "overlay", bundle + "/rootfs"}
+	if len(plan.Lower) == 1 {
+		arguments = []string{"--bind", lower, bundle + "/rootfs"}
+	}
+	if err := call("mount", arguments...)(); err != nil {
+		return nil, nil, err
+	}
+	if err := call("sed", "-i", "s,/run/syscontainer/runc/,"+bundle+"/,g", bundle+"/config.json")(); err != nil {
+		return nil, nil, err
+	}
+	run := call("runc", "start", "alone")
+	return func() error {
+		// Not call: the payload keeps the standard output, and nobody would see its end.
+		if err := exec.Command("runc", "create", "--bundle", bundle, "alone").Run(); err != nil {
+			return fmt.Errorf("runc create: %w", err)
+		}
+		return run()
+	}, call("runc", "delete", "--force", "alone"), nil
+}
+
+// benchRender is the part of a start that is all ours, without the runtime.
+func benchRender(ctx context.Context, runs int, call func(string, ...string) func() error) error {
+	render := []string{"/usr/libexec/syscontainer/render", "--unit=/run/systemd/generator/runc.service", "runc"}
+	f, err := measure(runs, 0, call("/bin/true"), call(render[0], render[1:]...))
 	if err != nil {
 		return err
 	}
-	row("render, nothing to fetch", f[1], ratio(f[1], f[0])+" times /bin/true")
+	memory, err := peak(exec.CommandContext(ctx, render[0], render[1:]...))
+	if err != nil {
+		return err
+	}
+	executed := "strace is missing"
+	if _, err := exec.LookPath("strace"); err == nil {
+		if err := call("strace", append([]string{"-f", "-o", "/run/trace", "-e", "trace=execve"}, render...)...)(); err != nil {
+			return err
+		}
+		trace, err := os.ReadFile("/run/trace")
+		if err != nil {
+			return err
+		}
+		executed = fmt.Sprintf("%d programs executed", strings.Count(string(trace), "execve(")-1)
+	}
+	row("render, nothing to fetch", f[1], fmt.Sprintf("%9s  %s times /bin/true, %s", memory, ratio(f[1], f[0]), executed))
 	return nil
 }
 
