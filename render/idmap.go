@@ -111,6 +111,7 @@ type mappedMount struct {
 	From  string `json:"from"`
 	At    string `json:"at"`              // what is there to mount on
 	Below bool   `json:"below,omitempty"` // what is mounted below From, too
+	Given bool   `json:"given,omitempty"` // through the maps of what is given to the payload, not the root's
 }
 
 func (m mappedMount) mount(namespace *os.File, attributes uint64) error {
@@ -130,7 +131,7 @@ func (m mappedMount) mount(namespace *os.File, attributes uint64) error {
 	}
 	switch {
 	case errors.Is(err, unix.ENOSYS):
-		return withHint(fmt.Errorf("mount %s with other owners: this kernel cannot", m.From), "UIDMap= needs Linux 5.12")
+		return withHint(fmt.Errorf("mount %s with other owners: this kernel cannot", m.From), "UIDMap=, and Directories= with a user, need Linux 5.12")
 	case errors.Is(err, unix.EINVAL):
 		return withHint(fmt.Errorf("mount %s with other owners: its file system cannot, not with this kernel", m.From),
 			"ext4, xfs, btrfs and, since Linux 6.3, tmpfs can; see mount_setattr(2)")

@@ -125,6 +125,10 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err := makeFiles(o.name, c, u); err != nil {
 		return err
 	}
+	given, err := showDirectories(c)
+	if err != nil {
+		return err
+	}
 	h, err := lookAround(o, c, u, t)
 	if err != nil {
 		return err
@@ -144,7 +148,7 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 		return err
 	}
 	plan := rootPlan{Lower: []string{g.rootfs}, Share: sharesMounts(c)}
-	if err := plan.mapVolumes(b, c, s, h); err != nil {
+	if err := plan.mapVolumes(b, c, s, h, given); err != nil {
 		return err
 	}
 	document, err := encodeSpec(s)
@@ -207,7 +211,7 @@ func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *r
 		}
 	}
 	if p.Map != nil {
-		at, err := p.mapped(b, p.Lower[len(p.Lower)-1], true, false)
+		at, err := p.mapped(b, mappedMount{From: p.Lower[len(p.Lower)-1]}, true)
 		if err != nil {
 			return err
 		}
@@ -217,7 +221,7 @@ func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *r
 }
 
 // mapped plans a mount with other owners and returns where it will be.
-func (p *rootPlan) mapped(b bundle, from string, dir, below bool) (at string, err error) {
+func (p *rootPlan) mapped(b bundle, m mappedMount, dir bool) (at string, err error) {
 	at = filepath.Join(b.file("mapped"), strconv.Itoa(len(p.Mapped)))
 	if err = os.MkdirAll(b.file("mapped"), 0o755); err != nil {
 		return "", err
@@ -227,28 +231,40 @@ func (p *rootPlan) mapped(b bundle, from string, dir, below bool) (at string, er
 	} else {
 		err = os.WriteFile(at, nil, 0o644)
 	}
-	p.Mapped = append(p.Mapped, mappedMount{from, at, below})
+	m.At = at
+	p.Mapped = append(p.Mapped, m)
 	return at, err
 }
 
 // mapVolumes does the runtime's work with the options idmap and ridmap: old ones do not
-// know them, and all take a directory that is mounted so already.
-func (p *rootPlan) mapVolumes(b bundle, c *units.Container, s *rspec.Spec, h host) error {
+// know them, and all take a directory that is mounted so already. The sources given are
+// shown as the payload's own.
+func (p *rootPlan) mapVolumes(b bundle, c *units.Container, s *rspec.Spec, h host, given []string) error {
 	if mapsIDs(c) {
 		p.Map = &idMaps{c.UIDMap, c.GIDMap}
+	}
+	if len(given) > 0 {
+		uid, known := hostID(c.UIDMap, h.User.UID)
+		gid, also := hostID(c.GIDMap, h.User.GID)
+		if !known || !also {
+			return fmt.Errorf("Directories=: user %d or group %d is not in UIDMap= and GIDMap=", h.User.UID, h.User.GID)
+		}
+		p.Given = ownedBy(uid, gid)
 	}
 	for i := range s.Mounts {
 		m := &s.Mounts[i]
 		below := slices.Contains(m.Options, "ridmap")
-		if m.Type != "bind" || !below && !slices.Contains(m.Options, "idmap") {
+		asked := below || slices.Contains(m.Options, "idmap")
+		give := p.Given != nil && !asked && slices.Contains(given, m.Source)
+		if m.Type != "bind" || !asked && !give {
 			continue
 		}
-		if p.Map == nil {
+		if asked && p.Map == nil {
 			return withHint(fmt.Errorf("mount %s on %s: option idmap has no map to use", m.Source, m.Destination), "set UIDMap= and GIDMap=")
 		}
 		m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return o == "idmap" || o == "ridmap" })
 		source := h.Sources[m.Source]
-		at, err := p.mapped(b, m.Source, source.Dir, below)
+		at, err := p.mapped(b, mappedMount{From: m.Source, Below: below, Given: give}, source.Dir)
 		if err != nil {
 			return err
 		}

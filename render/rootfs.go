@@ -25,6 +25,7 @@ type rootPlan struct {
 	Share  bool          `json:"share,omitempty"`  // the container's mounts shall be seen on the host
 	Label  string        `json:"label,omitempty"`  // SELinux context of every file; "": their own
 	Map    *idMaps       `json:"map,omitempty"`    // the user namespace; nil: none
+	Given  *idMaps       `json:"given,omitempty"`  // of what is given to the payload; nil: nothing
 	Mapped []mappedMount `json:"mapped,omitempty"` // made before the root, which they may be part of
 
 	// Volatile is the checkout, with its own owners, when Upper and Work lie in memory that
@@ -219,17 +220,8 @@ func makeUpper(t *tree, upper, work string, ids *idMaps) error {
 
 // mount puts the root together at a directory. The image brings no device nodes.
 func (p rootPlan) mount(at string) error {
-	if p.Map != nil || len(p.Mapped) > 0 {
-		namespace, err := p.Map.userNamespace()
-		if err != nil {
-			return err
-		}
-		defer namespace.Close()
-		for _, m := range p.Mapped {
-			if err := m.mount(namespace, 0); err != nil {
-				return err
-			}
-		}
+	if err := p.mountMapped(); err != nil {
+		return err
 	}
 	if p.Volatile != "" {
 		if err := p.mountVolatile(); err != nil {
@@ -253,6 +245,30 @@ func (p rootPlan) mount(at string) error {
 		return nil
 	}
 	return p.mountOverlay(at)
+}
+
+// mountMapped makes the mounts with other owners. One user namespace does for all that
+// have the same maps.
+func (p rootPlan) mountMapped() error {
+	namespaces := make(map[*idMaps]*os.File, 2)
+	for _, m := range p.Mapped {
+		ids := p.Map
+		if m.Given {
+			ids = p.Given
+		}
+		if namespaces[ids] == nil {
+			namespace, err := ids.userNamespace()
+			if err != nil {
+				return err
+			}
+			defer namespace.Close()
+			namespaces[ids] = namespace
+		}
+		if err := m.mount(namespaces[ids], 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mountVolatile mounts the memory that takes what is written. The overlay has its own hold

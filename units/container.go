@@ -69,6 +69,7 @@ type Container struct {
 
 	Annotations   []string // "KEY=value" of Annotation= and Label=, each key once
 	Credentials   []Credential
+	Directories   bool          // those of [Service], such as StateDirectory=, are seen in the container
 	ConfigPatches []ConfigPatch // in this order
 	Tmpfiles      []string      // lines of tmpfiles.d(5): specifiers of the unit replaced, all others as written
 	Set           []string      // "NAME=VALUE" for templates of the image, each name once

@@ -91,6 +91,7 @@ var keys = [...]key{
 
 	many("Annotation", annotationForm, func(d *draft) *[]string { return &d.Annotations }),
 	many("Label", annotationForm, func(d *draft) *[]string { return &d.labels }),
+	one("Directories", boolForm, func(d *draft) *bool { return &d.Directories }),
 	many("Credential", credentialForm, func(d *draft) *[]Credential { return &d.Credentials }),
 	many("ConfigPatch", patchForm, func(d *draft) *[]ConfigPatch { return &d.ConfigPatches }),
 	many("Tmpfiles", tmpfilesForm, func(d *draft) *[]string { return &d.Tmpfiles }),

@@ -15,7 +15,7 @@ var samples = map[string]string{
 	"Mask": "/m", "Unmask": "ALL", "Sysctl": "kernel.sem=1", "Ulimit": "core=0", "UIDMap": "0:1:2", "GIDMap": "0:1:2", "UserNS": "host", "Network": "none",
 	"PID": "host", "IPC": "ns:/a", "UTS": "private", "Cgroup": "host", "HostName": "h", "DNS": "::1", "DNSOption": "rotate", "DNSSearch": "a.b", "AddHost": "a:::1",
 	"Notify": "yes", "Pull": "never", "Runtime": "crun", "RuntimeArgs": "--debug", "StopSignal": "INT", "StopTimeout": "1", "ReloadCmd": "r", "ReloadSignal": "HUP",
-	"Memory": "1m", "PidsLimit": "5", "Annotation": "a=b", "Label": "a=b", "Credential": "c", "ConfigPatch": "{}", "Tmpfiles": "d /a", "Set": "A=B", "Export": "yes",
+	"Memory": "1m", "PidsLimit": "5", "Annotation": "a=b", "Label": "a=b", "Credential": "c", "Directories": "yes", "ConfigPatch": "{}", "Tmpfiles": "d /a", "Set": "A=B", "Export": "yes",
 }
 
 // The empty assignment takes back what was said before, in the same file or another.
@@ -56,7 +56,7 @@ func TestEmptyAssignment(t *testing.T) {
 }
 
 func TestBooleans(t *testing.T) {
-	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify"} {
+	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories"} {
 		refuses(t, map[string]string{name + "=ture": "web:3: " + name + "=: \"ture\" is no boolean\nhint: write yes or no"})
 	}
 }
