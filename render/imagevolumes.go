@@ -73,7 +73,7 @@ func usableTarget(written string, at place) error {
 	if at.path != written {
 		leads += ", which leads to " + at.path + ","
 	}
-	for _, dir := range []string{"/proc", "/sys", "/dev"} {
+	for _, dir := range kernelDirectories {
 		if within(at.path, dir) {
 			return withHint(fmt.Errorf("volume %s of the image would hide what the kernel shows in %s", leads, dir),
 				"a Volume= or Tmpfs= with the target %s takes its place", written)

@@ -147,6 +147,9 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return err
 	}
+	if err := settleMounts(t, s); err != nil {
+		return err
+	}
 	plan := rootPlan{Lower: []string{g.rootfs}, Share: sharesMounts(c)}
 	if err := plan.mapVolumes(b, c, s, h, given); err != nil {
 		return err
@@ -173,6 +176,20 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 // layers decides what lies over and under the root.
 func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *rspec.Spec, h host) error {
 	p.Label = s.Linux.MountLabel
+	var missing []target
+	if volatileRoot(c) || c.ReadOnly { // what else was written may have put it right
+		var err error
+		missing, err = missingTargets(t, s, func(path string) bool {
+			if in, known := h.Sources[path]; known {
+				return !in.Dir
+			}
+			info, err := os.Stat(path)
+			return err != nil || !info.IsDir()
+		})
+		if err != nil {
+			return err
+		}
+	}
 	switch {
 	case volatileRoot(c):
 		dir := b.volatile()
@@ -193,16 +210,6 @@ func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *r
 			return fmt.Errorf("make the writable layer: %w", err)
 		}
 	default:
-		missing, err := missingTargets(t, s, func(path string) bool {
-			if in, known := h.Sources[path]; known {
-				return !in.Dir
-			}
-			info, err := os.Stat(path)
-			return err != nil || !info.IsDir()
-		})
-		if err != nil {
-			return err
-		}
 		if len(missing) > 0 || p.Label != "" { // a context is an overlay's to give
 			if err := makeTargets(t, b.file("targets"), missing, p.Map); err != nil {
 				return fmt.Errorf("make mount targets: %w", err)

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,6 +40,46 @@ type target struct {
 	file bool   // else a directory
 	mode uint32 // of a directory
 }
+
+// settleMounts replaces the destinations of mounts, and the working directory, by where the
+// image's links lead, for runtimes do not agree on that: crun 1.21 fails on a link to what
+// is missing, and mounts on the files of /proc by which it confines the payload. Links
+// into what the kernel shows are refused.
+func settleMounts(t *tree, s *rspec.Spec) error {
+	covers := make(map[string]bool, len(s.Mounts))
+	for i := range s.Mounts {
+		m := &s.Mounts[i]
+		at, err := t.resolve(m.Destination, covers)
+		if err != nil {
+			return fmt.Errorf("mount %s on %s: %w", m.Source, m.Destination, err)
+		}
+		to := path.Join(at.path, at.rest)
+		for _, dir := range kernelDirectories {
+			if m.Destination == dir && to != dir {
+				return fmt.Errorf("%s in the image is a link, to %s", dir, to)
+			}
+			if dir != "/dev" && within(to, dir) && !within(m.Destination, dir) {
+				return fmt.Errorf("mount %s on %s: links of the image lead to %s, which is the kernel's", m.Source, m.Destination, to)
+			}
+		}
+		m.Destination = to
+		if !at.covered && !slices.Contains(m.Options, "tmpcopyup") { // which shows what the image has
+			covers[to] = true
+		}
+	}
+	at, err := t.resolve(s.Process.Cwd, covers)
+	if err != nil {
+		return fmt.Errorf("working directory: %w", err)
+	}
+	if at.exists && !at.dir && !at.covered {
+		return fmt.Errorf("working directory %s is no directory in the image", s.Process.Cwd)
+	}
+	s.Process.Cwd = path.Join(at.path, at.rest)
+	return nil
+}
+
+// kernelDirectories show what the kernel has.
+var kernelDirectories = []string{"/proc", "/sys", "/dev"}
 
 // missingTargets finds what a runtime would create in the root before it mounts
 // something there or enters the working directory, read-only or not (runc 1.1,

@@ -126,8 +126,9 @@ func (t *tree) lstat(name string) (st unix.Stat_t, link string, err error) {
 type place struct {
 	path    string // clean, absolute, without links
 	exists  bool
-	dir     bool // if it exists
-	covered bool // below a mount: what is there is not the image's business
+	dir     bool   // if it exists
+	covered bool   // path is a mount: what is there and below is not the image's business
+	rest    string // the way from path on, if it is covered; it may have links
 }
 
 // resolve follows name as runtimes do before they mount something on it: links
@@ -138,7 +139,7 @@ func (t *tree) resolve(name string, covers map[string]bool) (place, error) {
 	name = path.Join("/", name)
 	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '/') {
 		if covers[name[:end]] {
-			return place{path: name[:end], covered: true}, nil
+			return place{path: name[:end], covered: true, rest: strings.TrimPrefix(name[end:], "/")}, nil
 		}
 	}
 	if st, link, err := t.lstat(name); err == nil && link == "" {
@@ -169,7 +170,7 @@ func (t *tree) resolve(name string, covers map[string]bool) (place, error) {
 		}
 		at.path = path.Join(at.path, next)
 		if covers[at.path] {
-			at.covered = true
+			at.covered, at.rest = true, path.Join(todo...)
 			return at, nil
 		}
 		if !at.exists {

@@ -53,20 +53,20 @@ func TestResolve(t *testing.T) {
 		want place
 		err  string
 	}{
-		{"/", place{"/", true, true, false}, ""},
-		{"/etc", place{"/etc", true, true, false}, ""},
-		{"/file", place{"/file", true, false, false}, ""},
-		{"/up", place{"/etc", true, true, false}, ""},
-		{"/up/new", place{"/etc/new", false, false, false}, ""},
-		{"/abs", place{"/etc/x", false, false, false}, ""},
-		{"/dots/../etc", place{"/etc", true, true, false}, ""},
-		{"/dangling/more", place{"/nowhere/deep/more", false, false, false}, ""},
-		{"/no/../etc", place{"/etc", true, true, false}, ""},
-		{"/no/where/../x", place{"/no/x", false, false, false}, ""},
-		{"/../../etc", place{"/etc", true, true, false}, ""},
-		{"/run", place{"/run", true, true, true}, ""},
-		{"/var/run/web", place{"/run", true, true, true}, ""},
-		{"/etc/resolv.conf", place{"/run", true, true, true}, ""},
+		{"/", place{"/", true, true, false, ""}, ""},
+		{"/etc", place{"/etc", true, true, false, ""}, ""},
+		{"/file", place{"/file", true, false, false, ""}, ""},
+		{"/up", place{"/etc", true, true, false, ""}, ""},
+		{"/up/new", place{"/etc/new", false, false, false, ""}, ""},
+		{"/abs", place{"/etc/x", false, false, false, ""}, ""},
+		{"/dots/../etc", place{"/etc", true, true, false, ""}, ""},
+		{"/dangling/more", place{"/nowhere/deep/more", false, false, false, ""}, ""},
+		{"/no/../etc", place{"/etc", true, true, false, ""}, ""},
+		{"/no/where/../x", place{"/no/x", false, false, false, ""}, ""},
+		{"/../../etc", place{"/etc", true, true, false, ""}, ""},
+		{"/run", place{"/run", true, true, true, ""}, ""},
+		{"/var/run/web", place{"/run", true, true, true, ""}, ""},
+		{"/etc/resolv.conf", place{"/run", true, true, true, ""}, ""},
 		{"/file/x", place{}, "no directory"},
 		{"/loop", place{}, "too many links"},
 	} {
@@ -78,7 +78,7 @@ func TestResolve(t *testing.T) {
 			continue
 		}
 		if got.covered {
-			got.exists, got.dir = true, true // says nothing there
+			got.exists, got.dir, got.rest = true, true, "" // says nothing there
 		}
 		if err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v, want %+v", c.name, got, err, c.want)
@@ -249,4 +249,43 @@ func FuzzResolve(f *testing.F) {
 			t.Fatalf("%q leads to %+v, %v; to inode %d by the kernel", link, got, err, want.Ino)
 		}
 	})
+}
+
+// Where links of an image lead, runtimes are told in plain paths; into what the kernel shows, none may lead.
+func TestSettleMounts(t *testing.T) {
+	image := plant(t, "proc/", "etc/", "run/", "var/run -> /run", "out -> ../../../../srv", "chain -> out/x", "attr -> proc/self/attr", "magic -> /proc/self/root/etc",
+		"kernel -> /sys/kernel", "shm -> dev/shm", "loop -> loop")
+	linked := plant(t, "elsewhere/", "proc -> elsewhere")
+	tmpfs := func(at string) rspec.Mount { return rspec.Mount{Destination: at, Type: "tmpfs", Source: "x"} }
+	for _, c := range []struct {
+		in    *tree
+		at    string
+		want  string
+		error string
+	}{
+		{image, "/etc/new", "/etc/new", ""},
+		{image, "/out", "/srv", ""},
+		{image, "/chain/y", "/srv/x/y", ""},
+		{image, "/var/run/a/b", "/run/a/b", ""},
+		{image, "/shm", "/dev/shm", ""},
+		{image, "/proc/scsi", "/proc/scsi", ""}, // the unit's own word
+		{image, "/attr", "", "mount x on /attr: links of the image lead to /proc/self/attr, which is the kernel's"},
+		{image, "/attr/exec", "", "lead to /proc/self/attr/exec, which"},
+		{image, "/magic", "", "lead to /proc/self/root/etc, which"},
+		{image, "/kernel/x", "", "lead to /sys/kernel/x, which"},
+		{image, "/loop/x", "", "mount x on /loop/x: /loop/x: too many links"},
+		{linked, "/etc", "", "/proc in the image is a link, to /elsewhere"},
+	} {
+		s := &rspec.Spec{Process: &rspec.Process{Cwd: "/chain"}, Mounts: []rspec.Mount{tmpfs("/proc"), tmpfs("/sys"), tmpfs("/dev"), tmpfs("/run"), tmpfs(c.at)}}
+		err := settleMounts(c.in, s)
+		if c.error != "" {
+			if err == nil || !strings.Contains(err.Error(), c.error) {
+				t.Errorf("%s: %v, want %q", c.at, err, c.error)
+			}
+		} else if s.Process.Cwd != "/srv/x" {
+			t.Errorf("the working directory is %s", s.Process.Cwd)
+		} else if got := s.Mounts[len(s.Mounts)-1].Destination; err != nil || got != c.want {
+			t.Errorf("%s: %s, %v, want %s", c.at, got, err, c.want)
+		}
+	}
 }
