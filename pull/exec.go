@@ -42,8 +42,8 @@ type execOptions struct {
 }
 
 // runExec replaces this program by the runtime, which knows how to pass terminal,
-// signals and exit status. The runtime stays in the caller's cgroup; it puts the
-// command into the payload's.
+// signals and exit status, but for what accompany does. The runtime stays in the caller's
+// cgroup; it puts the command into the payload's.
 func runExec(_ context.Context, root string, args []string) error {
 	var o execOptions
 	flags := newFlags("syscontainer exec", func(w io.Writer) { io.WriteString(w, execHelp) })
@@ -99,7 +99,11 @@ func runExec(_ context.Context, root string, args []string) error {
 		return err
 	}
 	argv := append([]string{program}, c.launch.Command(root, "exec", "--process", file, c.launch.ID)...)
-	return fmt.Errorf("execute %s: %w", program, unix.Exec(program, argv, runtimeEnvironment(os.Environ())))
+	env := runtimeEnvironment(os.Environ())
+	if o.tty && store.StateKind(program) == "crun" {
+		return accompany(program, argv, env)
+	}
+	return fmt.Errorf("execute %s: %w", program, unix.Exec(program, argv, env))
 }
 
 func (o *execOptions) check() error {

@@ -47,6 +47,32 @@ for runtime in runc crun; do
 	find $cgroup -name cgroup.type -exec grep -H . {} +
 	test "$(cat $cgroup/cgroup.type)" = domain
 	test "$(cat $cgroup/memory.max)" = 50331648
+	# A command beside the payload has its limits, its signals, its status and a terminal of its own that is resized with
+	# the caller's, and leaves the cgroups as they are.
+	test "$(syscontainer exec -u app -w /bin -e A=1 $unit sh -c 'echo $A:$(pwd):$(id -u):$HOME; cat /proc/self/cgroup')" = "1:/bin:1000:/srv
+0::/"
+	syscontainer exec $unit sh -c 'trap "exit 7" TERM; echo >/fifo/trapped; while :; do sleep 0.1; done' & command=$!
+	for i in $(seq 300); do [ -e /srv/fifo/trapped ] && break; sleep 0.1; done
+	rm /srv/fifo/trapped
+	test "$(wc -l <$cgroup/payload/cgroup.procs)" -ge 2
+	cat >/tmp/inner <<END
+stty rows 33 cols 77
+tty >/tmp/tty
+stty -g >/tmp/settings
+syscontainer exec -it $unit sh -c 'busybox stty size; echo >/fifo/ready; until [ "\$(busybox stty size)" = "44 99" ]; do sleep 0.1; done; exit 9'
+echo \$? >/tmp/status
+stty -g | diff /tmp/settings -
+END
+	timeout 60 script -qec 'sh /tmp/inner' /tmp/typescript </dev/null & job=$!
+	for i in $(seq 300); do [ -e /srv/fifo/ready ] && break; sleep 0.1; done
+	rm /srv/fifo/ready
+	stty -F "$(cat /tmp/tty)" rows 44 cols 99
+	wait $job
+	grep '33 77' /tmp/typescript
+	test "$(cat /tmp/status)" = 9
+	kill -TERM $command
+	wait $command && status=0 || status=$?
+	test $status = 7
 	for d in $(find $cgroup -mindepth 1 -type d); do test "$(cat $d/cgroup.type)" = domain; done
 
 	echo go >/srv/fifo/go
@@ -88,7 +114,7 @@ func TestLimits(t *testing.T) {
 	}
 	res, err := Boot(t.Context(), Options{
 		Script:   limits,
-		Packages: []string{"runc", "crun"},
+		Packages: []string{"runc", "crun", "bsdutils"},
 		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": dir},
 		Files: map[string]string{
 			"/etc/containers/policy.json":                 `{"default":[{"type":"insecureAcceptAnything"}]}`,
