@@ -37,6 +37,9 @@ func findImage(o options, c *units.Container) (store.Image, error) {
 	case !absent && c.Pull != "always":
 		return image, nil
 	}
+	if absent {
+		tellJournal(o, priorityInfo, eventMissing, c.Image, "image "+c.Image+" is not in the store, fetching it")
+	}
 	if problem := fetch(o, c.Image); problem != nil {
 		if absent {
 			return image, fmt.Errorf("image %s is not in the store and cannot be fetched: %w", c.Image, problem)

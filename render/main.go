@@ -95,8 +95,10 @@ func run(args []string) int {
 	if errors.As(err, &status) && status.error == nil {
 		return status.code
 	}
-	report(priorityError, o.name, err)
-	if !o.clean && !o.reload {
+	if o.clean || o.reload {
+		report(priorityError, o.name, err)
+	} else {
+		reportFailure(o, err)
 		notify("STATUS=" + firstLine(err.Error()))
 	}
 	if status.code != 0 {

@@ -52,7 +52,13 @@ func prepare(o options) error {
 	if err := b.record(l); err != nil {
 		return err
 	}
-	return fill(b, o, c, g, unit)
+	if err := fill(b, o, c, g, unit); err != nil {
+		return err
+	}
+	if g.link != "" {
+		tellJournal(o, priorityInfo, eventStart, c.Image, "starting "+c.Image+", sha256:"+filepath.Base(g.link))
+	}
+	return nil
 }
 
 func readUnit(o options) (*units.Container, error) {

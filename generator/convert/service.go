@@ -71,10 +71,20 @@ func (d *draft) write() {
 	if value, _ := lastValue(d.service, "SyslogIdentifier"); value == "" {
 		t.set("SyslogIdentifier", "%N")
 	}
+	t.set("LogExtraFields", "SYSCONTAINER_NAME=%N")
+	if image := d.c.Image; image != "" && !d.startKnowsImage() {
+		t.set("LogExtraFields", extraField("SYSCONTAINER_IMAGE="+image))
+	}
 	d.execLines()
 	if t.tooLong != "" {
 		d.errs = append(d.errs, &units.Problem{File: d.u.Path, Msg: "the line of " + t.tooLong + "= becomes longer than 1 MiB"})
 	}
+}
+
+// startKnowsImage tells whether the image depends on what only a start knows.
+func (d *draft) startKnowsImage() bool {
+	value, _ := lastValue(d.container, "Image")
+	return d.u.Name.StartOnly(value)
 }
 
 // clean tells whether a line can be handed on to systemd.

@@ -55,6 +55,15 @@ func pathWord(s string) string {
 
 var pathEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`, " ", `\ `, "\t", "\\\t")
 
+// extraField writes a word of LogExtraFields=, where C escapes and specifiers count.
+func extraField(s string) string {
+	s = percent(s)
+	if !strings.ContainsAny(s, " \t\\\"'") {
+		return s
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
 // fields splits at systemd's white space, which knows no Unicode.
 func fields(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' })
