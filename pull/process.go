@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -105,7 +107,8 @@ func readInside(root, name string) ([]byte, error) {
 	if err != nil {
 		return fail(err)
 	}
-	defer unix.Close(fd)
+	file := os.NewFile(uintptr(fd), name)
+	defer file.Close()
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fail(err)
@@ -113,10 +116,9 @@ func readInside(root, name string) ([]byte, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > accounts.MaxFile {
 		return fail(errors.New("it is no regular file, or longer than any such file"))
 	}
-	data := make([]byte, st.Size)
-	n, err := unix.Read(fd, data)
+	data, err := io.ReadAll(io.LimitReader(file, accounts.MaxFile)) // it may grow meanwhile
 	if err != nil {
 		return fail(err)
 	}
-	return data[:n], nil
+	return data, nil
 }
