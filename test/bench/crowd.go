@@ -30,7 +30,7 @@ func benchCrowd(kinds []string, n int, call func(string, ...string) func() error
 	for _, kind := range kinds {
 		target := fmt.Sprintf("%s-%d.target", kind, n)
 		var rest residue
-		start := call("systemctl", "start", target)
+		start := forgetting(call("systemctl", "start", target))
 		f, err := measure(3, time.Second, start, func() (err error) {
 			if rest, err = besidePayloads(kind+"-many@", n); err != nil {
 				return err

@@ -32,12 +32,16 @@ func onHost(ctx context.Context, part string, runs int, storage string, files ma
 	for name, content := range files {
 		all[name] = content
 	}
+	binds := map[string]string{"/srv/registry": storage, "/opt/bench": filepath.Dir(self)}
+	if quadlet, err := findQuadlet(); err == nil {
+		binds[filepath.Dir(onHostQuadlet)] = filepath.Dir(quadlet)
+	}
 	res, err := host.Boot(ctx, host.Options{
 		Script: fmt.Sprintf(`systemd-run --quiet --unit=registry /opt/parts/docker-registry serve /etc/registry.yml
 until (exec 3<>/dev/tcp/127.0.0.1/5000) 2>/dev/null; do sleep 0.05; done
 /opt/bench/%s -inside %s -runs %d
 `, filepath.Base(self), part, runs),
-		Binds:   map[string]string{"/srv/registry": storage, "/opt/bench": filepath.Dir(self)},
+		Binds:   binds,
 		Files:   all,
 		Timeout: 20 * time.Minute,
 	})
@@ -82,6 +86,9 @@ func benchStart(ctx context.Context, runs int) error {
 		files["/etc/containers/systemd/crun.syscontainer"] = fmt.Sprintf(container, "crun")
 		files["/etc/containers/systemd/crun-many@.syscontainer"] = fmt.Sprintf(container, "crun")
 	}
+	for _, n := range crowds {
+		files[fmt.Sprintf("/etc/systemd/system/quadlet-%d.target", n)] = crowd("quadlet", n)
+	}
 	for name := range files {
 		if kind, ok := strings.CutSuffix(filepath.Base(strings.TrimSuffix(name, filepath.Ext(name))), "-many@"); ok {
 			for _, n := range crowds {
@@ -112,17 +119,26 @@ func insideHost(ctx context.Context, runs int) error {
 	if err := call("syscontainer", "pull", "127.0.0.1:5000/bench:1")(); err != nil {
 		return err
 	}
+	quadlet, err := makeQuadlet(call)
+	if err != nil {
+		return err
+	}
+	if quadlet {
+		names, kinds = append(names, "quadlet"), append(kinds, "quadlet")
+	} else {
+		fmt.Println("  without Quadlet: podman or quadlet is missing")
+	}
 	var things []func() error
 	for _, name := range names {
-		things = append(things, call("systemctl", "start", name), call("systemctl", "stop", name))
+		things = append(things, forgetting(call("systemctl", "start", name)), call("systemctl", "stop", name))
 	}
 	alone, remove, err := runtimeAlone(call)
 	if err != nil {
 		return err
 	}
 	things = append(things, alone, remove)
-	// A shell that is stopped before it has set its trap would not end.
-	f, err := measure(runs, 100*time.Millisecond, things...)
+	// A shell that is stopped before it has set its trap would not end; nor is it there at once when systemctl returns.
+	f, err := measure(runs, 250*time.Millisecond, things...)
 	if err != nil {
 		return err
 	}
@@ -132,6 +148,10 @@ func insideHost(ctx context.Context, runs int) error {
 		}
 		row(name+", start", f[2*i], ratio(f[2*i], f[0])+" times plain")
 		row(name+", stop", f[2*i+1], ratio(f[2*i+1], f[1])+" times plain")
+	}
+	if quadlet {
+		last := len(names) - 1
+		fmt.Printf("  of Quadlet's, runc's start takes %s, its stop %s\n", ratio(f[2], f[2*last]), ratio(f[3], f[2*last+1]))
 	}
 	own := f[2*len(names)]
 	row("runc create and runc start alone", own, fmt.Sprintf("a start costs plain + %.2f times this", float64(f[2].Median-f[0].Median)/float64(own.Median)))
