@@ -16,7 +16,7 @@ var podmanFlags = map[string]string{
 	"--env-host": "EnvironmentHost yes", "--group-add": "GroupAdd", "--hostname": "HostName", "-h": "HostName",
 	"--http-proxy": "HttpProxy yes", "--init": "RunInit yes", "--ipc": "IPC", "--label": "Label", "-l": "Label",
 	"--memory": "Memory", "-m": "Memory", "--mount": "Mount", "--name": "ContainerName", "--network": "Network",
-	"--net": "Network", "--pid": "PID", "--pids-limit": "PidsLimit", "--pull": "Pull", "--read-only": "ReadOnly yes",
+	"--net": "Network", "--pid": "PID", "--pids-limit": "PidsLimit", "--privileged": "Privileged yes", "--pull": "Pull", "--read-only": "ReadOnly yes",
 	"--read-only-tmpfs": "ReadOnlyTmpfs yes", "--security-opt": "", "--shm-size": "ShmSize", "--stop-signal": "StopSignal",
 	"--stop-timeout": "StopTimeout", "--sysctl": "Sysctl", "--tmpfs": "Tmpfs", "--tz": "Timezone", "--ulimit": "Ulimit",
 	"--user": "User", "-u": "User", "--uts": "UTS", "--volume": "Volume", "-v": "Volume", "--workdir": "WorkingDir",
@@ -25,13 +25,12 @@ var podmanFlags = map[string]string{
 
 // refusedFlags are those with more to say than that there is no key.
 var refusedFlags = map[string]struct{ why, hint string }{
-	"--privileged": {"nothing gives all rights at once", "write what it needs: AddCapability=, AddDevice=, SeccompProfile=unconfined, Unmask=ALL"},
-	"--replace":    {"a start does that by itself", ""},
-	"--rm":         {"a stop does that by itself", ""},
-	"--detach":     {"the service does that by itself", ""},
-	"-d":           {"the service does that by itself", ""},
-	"--userns":     {"user namespaces are written as UIDMap= and GIDMap=", ""},
-	"--cgroups":    {"the payload always runs in the unit's own cgroup", ""},
+	"--replace": {"a start does that by itself", ""},
+	"--rm":      {"a stop does that by itself", ""},
+	"--detach":  {"the service does that by itself", ""},
+	"-d":        {"the service does that by itself", ""},
+	"--userns":  {"user namespaces are written as UIDMap= and GIDMap=", ""},
+	"--cgroups": {"the payload always runs in the unit's own cgroup", ""},
 }
 
 // podmanArgs writes the keys that options stand for.

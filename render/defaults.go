@@ -88,6 +88,9 @@ func kernelMounts(c *units.Container) []rspec.Mount {
 		proc = mountOf("/proc", "bind", "/proc", "rbind", "rprivate", "nosuid", "noexec", "nodev")
 	}
 	sys := mountOf("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro")
+	if c.Privileged {
+		sys.Options = []string{"nosuid", "noexec", "nodev", "rw"}
+	}
 	if mapsIDs(c) && c.Network != "none" {
 		sys = mountOf("/sys", "bind", "/sys", "rbind", "rprivate", "nosuid", "noexec", "nodev", "ro")
 	}

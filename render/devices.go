@@ -53,10 +53,19 @@ func deviceMounts(list []node) (mounts []rspec.Mount) {
 	return mounts
 }
 
+// runtimesOwn are what every container has of its own in /dev.
+var runtimesOwn = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/console", "/dev/ptmx",
+	"/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/hugepages"}
+
 // lookDevices finds the nodes of AddDevice=, of a directory all below it. Of two for
 // one target the last counts.
 func lookDevices(c *units.Container, h *host) error {
-	for _, d := range c.Devices {
+	all := units.Device{Source: "/dev", Target: "/dev", Access: "rwm", Optional: true}
+	list := c.Devices
+	if c.Privileged {
+		list = append([]units.Device{all}, list...)
+	}
+	for _, d := range list {
 		label := "AddDevice=" + d.Source
 		real, err := filepath.EvalSymlinks(d.Source)
 		if errors.Is(err, os.ErrNotExist) {
@@ -72,6 +81,12 @@ func lookDevices(c *units.Container, h *host) error {
 		err = filepath.WalkDir(real, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
+			}
+			if d == all && slices.Contains(runtimesOwn, name) {
+				if entry.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
 			}
 			if kind := entry.Type(); name != real && kind&fs.ModeDevice == 0 {
 				return nil // directories are entered; links, sockets and files are no devices

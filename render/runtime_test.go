@@ -119,8 +119,9 @@ func TestRealRuntimes(t *testing.T) {
 		"writable": {[]string{"0\n0\n", "/ writable"}, []string{"unshare: "}},
 		"process": {[]string{"1000\n2000\n2000 2001 4242\n", "NoNewPrivs:\t0", "LAYER=unit\n", "OWN=file\n", "MINE=from the test\n", "files 1000 2000\n",
 			"192.0.2.7\tdb db.example.com\n", "nameserver 192.0.2.1\n", "init /run/init\n"}, []string{"INVOCATION_ID", "LAYER=host"}},
-		"volatile": {[]string{"0\n0\n", "/ writable", "x 0 0\n", "map 0 200000 65536\n", "busybox 0 0\n"}, nil},
-		"volumes":  {[]string{"/ read-only", "0\n0\n", "etc 0 0\n", "map 0 200000 65536\n"}, nil},
+		"volatile":   {[]string{"0\n0\n", "/ writable", "x 0 0\n", "map 0 200000 65536\n", "busybox 0 0\n"}, nil},
+		"privileged": {[]string{"0\n0\n", "/ read-only", "NoNewPrivs:\t1"}, []string{"CapEff:\t00000000800405fb", "unshare: "}},
+		"volumes":    {[]string{"/ read-only", "0\n0\n", "etc 0 0\n", "map 0 200000 65536\n"}, nil},
 		"files": {[]string{"/tmp read-only", "/run read-only", "zone UTC0\n", "nought crw", "full 1\n", "1024\n", "/opt/glob/passwd\n",
 			"scratch 700\n", "10240 shm\n", "ptmx\n"}, []string{"sh\n1\n"}},
 		"open":        {[]string{"ONLY=patched\n", "oom 500\n"}, []string{"LAYER=", "init /bin/sh\n", "unshare: "}},
@@ -182,7 +183,7 @@ func TestRealRuntimes(t *testing.T) {
 				if !strings.HasSuffix(out, "end\n") {
 					t.Error("the payload did not come to its end")
 				}
-				if name != "writable" && name != "open" && !strings.Contains(out, "unshare: ") {
+				if name != "writable" && name != "open" && name != "privileged" && !strings.Contains(out, "unshare: ") {
 					t.Error("the filter lets unshare through")
 				}
 				if name == "kept" {

@@ -86,6 +86,9 @@ func spec(c *units.Container, image *imageConfig, h host) (*rspec.Spec, error) {
 	made, allowed := devices(h.Devices)
 	s.Linux.Devices = made
 	s.Linux.Resources.Devices = append(s.Linux.Resources.Devices, allowed...)
+	if c.Privileged {
+		s.Linux.Resources.Devices = []rspec.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
+	}
 	return s, onlyText(s)
 }
 

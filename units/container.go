@@ -33,6 +33,9 @@ type Container struct {
 	Devices       []Device
 	Propagation   string // "private", "rprivate", "shared", "rshared", "slave", "rslave"; "": as the volumes need
 
+	// Privileged is in AddCapability, SeccompProfile, AppArmor, SELinux and Unmask already;
+	// beside them it is a writable /sys and every device.
+	Privileged      bool
 	AddCapability   []string // "CAP_NET_ADMIN" or "all"
 	DropCapability  []string
 	NoNewPrivileges bool   // default true

@@ -63,13 +63,16 @@ func TestContainer(t *testing.T) {
 		"":                                    func(c *Container) {},
 		"Image=\nImage=\"q.io/%N:%i1\"":       func(c *Container) { c.Image = "q.io/web:1" },
 		`Exec=find / -exec echo {} ';' "" %%`: func(c *Container) { c.Exec = []string{"find", "/", "-exec", "echo", "{}", ";", "", "%"} },
-		"Volatile=yes":                        func(c *Container) { c.Volatile = true },
-		"Exec=a\nExec=":                       func(c *Container) {},
-		`Exec=""`:                             func(c *Container) { c.Exec = []string{""} },
-		`Exec=$HOME \; \d`:                    func(c *Container) { c.Exec = []string{"$HOME", `\;`, `\d`} },
-		"Entrypoint=":                         func(c *Container) { c.Entrypoint = []string{} },
-		"Entrypoint=/bin/sh -c":               func(c *Container) { c.Entrypoint = []string{"/bin/sh", "-c"} },
-		`Entrypoint=["/bin/sh", "a b"]`:       func(c *Container) { c.Entrypoint = []string{"/bin/sh", "a b"} },
+		"Privileged=yes\nSeccompProfile=/a": func(c *Container) {
+			c.Privileged, c.AddCapability, c.Unmask, c.SELinux.Disable, c.SeccompProfile, c.AppArmor = true, []string{"all"}, []string{"ALL"}, true, "/a", "unconfined"
+		},
+		"Volatile=yes":                  func(c *Container) { c.Volatile = true },
+		"Exec=a\nExec=":                 func(c *Container) {},
+		`Exec=""`:                       func(c *Container) { c.Exec = []string{""} },
+		`Exec=$HOME \; \d`:              func(c *Container) { c.Exec = []string{"$HOME", `\;`, `\d`} },
+		"Entrypoint=":                   func(c *Container) { c.Entrypoint = []string{} },
+		"Entrypoint=/bin/sh -c":         func(c *Container) { c.Entrypoint = []string{"/bin/sh", "-c"} },
+		`Entrypoint=["/bin/sh", "a b"]`: func(c *Container) { c.Entrypoint = []string{"/bin/sh", "a b"} },
 		`Environment=A=1 "B=2 3" A=4` + "\nEnvironment=C=%N D= 'E=a\\nb'": func(c *Container) {
 			c.Environment = []string{"A=4", "B=2 3", "C=web", "D=", "E=a\nb"}
 		},

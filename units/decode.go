@@ -115,6 +115,7 @@ func (r *reading) finish() {
 	if slices.Contains(d.DNS, "none") && (len(d.DNS) > 1 || d.DNSOption != nil || d.DNSSearch != nil) {
 		r.complain("DNS", "DNS=none leaves /etc/resolv.conf alone, and other keys fill it", "remove DNS=none, or the other DNS…= lines")
 	}
+	r.privileges()
 	r.identities()
 	r.sysctls()
 

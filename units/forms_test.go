@@ -75,6 +75,8 @@ func TestForms(t *testing.T) {
 		"PodmanArgs=--x":              "web:3: PodmanArgs= of Quadlet is not possible\nhint: write ConfigPatch= for what no key says, RuntimeArgs= for options of the runtime",
 		"EnvironmentFile=/a/../b":     "web:3: EnvironmentFile=: \"/a/../b\" has .. in it\nhint: for example /b",
 		"EnvironmentHost=sure":        "web:3: EnvironmentHost=: \"sure\" is no boolean\nhint: write yes or no",
+
+		"Privileged=yes\nDropCapability=ALL": "web:3: DropCapability=all takes what Privileged=yes gives\nhint: write one of them",
 	})
 }
 

@@ -49,6 +49,7 @@ var keys = [...]key{
 	many("AddDevice", deviceForm, func(d *draft) *[]Device { return &d.Devices }),
 	one("Propagation", propagationForm, func(d *draft) *string { return &d.Propagation }),
 
+	one("Privileged", boolForm, func(d *draft) *bool { return &d.Privileged }),
 	many("AddCapability", capabilityForm, func(d *draft) *[]string { return &d.AddCapability }),
 	many("DropCapability", capabilityForm, func(d *draft) *[]string { return &d.DropCapability }),
 	one("NoNewPrivileges", boolForm, func(d *draft) *bool { return &d.NoNewPrivileges }),

@@ -10,7 +10,7 @@ var samples = map[string]string{
 	"Image": "q.io/b", "Rootfs": "/srv", "ContainerName": "x", "ServiceName": "x", "Exec": "a b", "Entrypoint": "/bin/sh", "Environment": "A=1",
 	"EnvironmentFile": "/etc/a", "EnvironmentHost": "yes", "HttpProxy": "on", "User": "a", "Group": "b", "GroupAdd": "c", "WorkingDir": "/w", "RunInit": "1",
 	"Volume": "/a:/b", "Mount": "type=bind,src=/a,dst=/c", "Tmpfs": "/t", "ReadOnly": "no", "ReadOnlyTmpfs": "no", "Volatile": "yes", "ShmSize": "1g", "Timezone": "local",
-	"AddDevice": "/dev/a", "Propagation": "shared", "AddCapability": "KILL", "DropCapability": "all", "NoNewPrivileges": "no", "SeccompProfile": "unconfined",
+	"AddDevice": "/dev/a", "Propagation": "shared", "Privileged": "yes", "AddCapability": "KILL", "DropCapability": "all", "NoNewPrivileges": "no", "SeccompProfile": "unconfined",
 	"AppArmor": "p", "SecurityLabelType": "t", "SecurityLabelLevel": "s0", "SecurityLabelFileType": "f", "SecurityLabelDisable": "yes", "SecurityLabelNested": "yes",
 	"Mask": "/m", "Unmask": "ALL", "Sysctl": "kernel.sem=1", "Ulimit": "core=0", "UIDMap": "0:1:2", "GIDMap": "0:1:2", "UserNS": "host", "Network": "none",
 	"PID": "host", "IPC": "ns:/a", "UTS": "private", "Cgroup": "host", "HostName": "h", "DNS": "::1", "DNSOption": "rotate", "DNSSearch": "a.b", "AddHost": "a:::1",
@@ -56,7 +56,7 @@ func TestEmptyAssignment(t *testing.T) {
 }
 
 func TestBooleans(t *testing.T) {
-	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories"} {
+	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "Privileged", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories"} {
 		refuses(t, map[string]string{name + "=ture": "web:3: " + name + "=: \"ture\" is no boolean\nhint: write yes or no"})
 	}
 }

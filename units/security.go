@@ -145,3 +145,26 @@ func (r *reading) sysctls() {
 		}
 	}
 }
+
+// privileges says in the other keys what Privileged=yes means; where the unit says
+// something itself, that stays.
+func (r *reading) privileges() {
+	d := r.draft
+	if !d.Privileged {
+		return
+	}
+	if slices.Contains(d.DropCapability, "all") {
+		r.complain("Privileged", "DropCapability=all takes what Privileged=yes gives", "write one of them")
+	}
+	if !slices.Contains(d.AddCapability, "all") {
+		d.AddCapability = append(d.AddCapability, "all")
+	}
+	d.Unmask = append(d.Unmask, "ALL")
+	d.SELinux.Disable = true
+	if d.SeccompProfile == "" {
+		d.SeccompProfile = "unconfined"
+	}
+	if d.AppArmor == "" {
+		d.AppArmor = "unconfined"
+	}
+}

@@ -47,6 +47,11 @@ func (d *draft) write() {
 		}
 	}
 
+	if d.c.Privileged {
+		_, line := lastValue(d.container, "Privileged")
+		d.warn(line, "Privileged=yes gives the payload all rights over the machine", "AddCapability=, AddDevice=, Unmask= and SeccompProfile= give some of them")
+	}
+
 	t.section("Service")
 	d.refuse()
 	if d.c.RunInit && !d.oneshot() {
