@@ -21,6 +21,7 @@ import (
 //	volatile      where memory for Volatile=yes and Rootfs=…:O is mounted
 //	mapped        where mounts with other owners are made first
 //	hosts, resolv.conf, credentials   what the container sees of these
+//	stop-signal   the image's, as a number; none: SIGTERM, or the unit's
 //	pid           of the payload, written by the runtime
 //
 // It is made anew at every start and never precious.

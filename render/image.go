@@ -18,6 +18,7 @@ type imageConfig struct {
 		Entrypoint []string
 		Cmd        []string
 		WorkingDir string
+		StopSignal string
 		Volumes    map[string]struct{}
 	} `json:"config"`
 }
@@ -30,7 +31,7 @@ func parseImageConfig(data []byte) (*imageConfig, error) {
 		return nil, fmt.Errorf("read the image's configuration: %w", err)
 	}
 	c := &image.Config
-	for _, list := range [][]string{{c.User, c.WorkingDir}, slices.Collect(maps.Keys(c.Volumes)), c.Env, c.Entrypoint, c.Cmd} {
+	for _, list := range [][]string{{c.User, c.WorkingDir, c.StopSignal}, slices.Collect(maps.Keys(c.Volumes)), c.Env, c.Entrypoint, c.Cmd} {
 		for _, s := range list {
 			if strings.IndexByte(s, 0) >= 0 {
 				return nil, fmt.Errorf("read the image's configuration: NUL byte in %q", s)

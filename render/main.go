@@ -25,20 +25,22 @@ var (
 const usage = `usage: render [--root DIR] --unit=FILE NAME
        render --start --runtime=RUNTIME [--notify] [--wait] [--id=ID] NAME
        render --reload --unit=FILE NAME
+       render --stop NAME
        render --clean --runtime=RUNTIME [--id=ID] NAME
        render --fail --unit=FILE NAME
 
 Starts the container of the systemd service NAME.service; the services that
 syscontainer-generator writes call it.
 
-Without --start, --reload, --clean or --fail: find the image, fetching it with
-"syscontainer pull" if need be, and write /run/syscontainer/NAME.
+Without --start, --reload, --stop, --clean or --fail: find the image, fetching
+it with "syscontainer pull" if need be, and write /run/syscontainer/NAME.
 
   --start          run the container in the unit's cgroup, tell systemd, exit
   --notify         with --start: the payload itself sends READY=1
   --wait           with --start: stay until the payload ends, exit as it does
   --id=ID          the runtime's name of the container
   --reload         send ReloadSignal= or run ReloadCmd= in the container
+  --stop           send the image's StopSignal, wait for the end
   --clean          remove what a stopped container left behind
   --fail           print the errors in [X-Error] of the unit, exit with 78
   --unit=FILE      the generated service, with the section [X-Container]
@@ -58,10 +60,10 @@ const (
 
 // options are the command line.
 type options struct {
-	root, unit, runtime, id    string
-	start, reload, clean, fail bool
-	notify, wait               bool
-	name                       string // of the service, without ".service"
+	root, unit, runtime, id          string
+	start, reload, stop, clean, fail bool
+	notify, wait                     bool
+	name                             string // of the service, without ".service"
 }
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -83,6 +85,8 @@ func run(args []string) int {
 		err = start(o)
 	case o.reload:
 		err = reload(o)
+	case o.stop:
+		err = stop(o)
 	case o.clean:
 		err = clean(o)
 	default:
@@ -95,7 +99,7 @@ func run(args []string) int {
 	if errors.As(err, &status) && status.error == nil {
 		return status.code
 	}
-	if o.clean || o.reload {
+	if o.clean || o.reload || o.stop {
 		report(priorityError, o.name, err)
 	} else {
 		reportFailure(o, err)
@@ -136,6 +140,8 @@ func parse(args []string) (o options, done string, err error) {
 				o.start = true
 			case "--reload":
 				o.reload = true
+			case "--stop":
+				o.stop = true
 			case "--wait":
 				o.wait = true
 			case "--clean":
@@ -156,16 +162,16 @@ func parse(args []string) (o options, done string, err error) {
 			}
 		}
 	}
-	switch moments := btoi(o.start) + btoi(o.reload) + btoi(o.clean) + btoi(o.fail); {
+	switch moments := btoi(o.start) + btoi(o.reload) + btoi(o.stop) + btoi(o.clean) + btoi(o.fail); {
 	case moments > 1:
-		return o, "", errors.New("--start, --reload, --clean and --fail exclude each other")
+		return o, "", errors.New("--start, --reload, --stop, --clean and --fail exclude each other")
 	case len(names) != 1:
 		return o, "", fmt.Errorf("one service name expected, %d given", len(names))
 	case !validName(names[0]):
 		return o, "", fmt.Errorf("%q is no unit name", names[0])
 	case (o.start || o.clean) && !validRuntime(o.runtime):
 		return o, "", fmt.Errorf("--runtime=%s: a name or an absolute path expected", o.runtime)
-	case !o.start && !o.clean && o.unit == "":
+	case !o.start && !o.stop && !o.clean && o.unit == "":
 		return o, "", errors.New("--unit=FILE is missing")
 	case (o.notify || o.wait) && !o.start:
 		return o, "", errors.New("--notify and --wait go with --start")

@@ -55,6 +55,11 @@ func prepare(o options) error {
 	if err := fill(b, o, c, g, unit); err != nil {
 		return err
 	}
+	if c.StopSignal == "" {
+		if err := b.recordStopSignal(o, g.config.Config.StopSignal); err != nil {
+			return err
+		}
+	}
 	if g.link != "" {
 		tellJournal(o, priorityInfo, eventStart, c.Image, "starting "+c.Image+", sha256:"+filepath.Base(g.link))
 	}

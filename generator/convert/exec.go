@@ -44,6 +44,13 @@ func (d *draft) execLines() {
 			t.set(line.Key, line.Value)
 		}
 	}
+	for _, line := range effective(d.service, "ExecStop") {
+		t.set(line.Key, line.Value)
+	}
+	// What the unit does not say, the image does; a oneshot service has ended by then.
+	if signal, _ := lastValue(d.service, "KillSignal"); signal == "" && d.c.StopSignal == "" && d.c.Image != "" && !oneshot {
+		t.set("ExecStop", "-"+d.Render+" --stop %N")
+	}
 	for _, line := range effective(d.service, "ExecStopPost") {
 		t.set(line.Key, line.Value)
 	}
@@ -53,7 +60,7 @@ func (d *draft) execLines() {
 // ours are keys of [Service] that are not passed on where they stand.
 func ours(key string) bool {
 	switch key {
-	case "Type", "NotifyAccess", "Delegate", "KillMode", "ExecStart", "ExecStartPre", "ExecReload", "ExecStopPost":
+	case "Type", "NotifyAccess", "Delegate", "KillMode", "ExecStart", "ExecStartPre", "ExecReload", "ExecStop", "ExecStopPost":
 		return true
 	}
 	return false

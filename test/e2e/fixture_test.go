@@ -103,6 +103,7 @@ func makeFixture(t *testing.T) fixture {
 	put("hello", hello)
 	program, err := image.Copy("bin/payload", buildPayload(t, dir))
 	must(err)
+	put("signal", image.Image{Layers: []image.Layer{base}, Config: image.Config{Env: []string{"PATH=/bin"}, StopSignal: "SIGUSR1"}})
 	put("payload", image.Image{Layers: []image.Layer{base, {Entries: []image.Entry{program}}}, Config: shell})
 	put("etcd", image.Image{Layers: etcd(t), Config: image.Config{Env: []string{"PATH=/usr/local/bin"}}})
 
@@ -129,7 +130,7 @@ func makeFixture(t *testing.T) fixture {
 	r, err := image.Serve(host.Part("docker-registry"), f.storage)
 	must(err)
 	defer r.Close()
-	for _, tag := range []string{"base", "sibling", "many", "other", "multi", "etcd", "hello", "payload"} {
+	for _, tag := range []string{"base", "sibling", "many", "other", "multi", "etcd", "hello", "payload", "signal"} {
 		must(r.Push("oci:"+f.layout+":"+tag, tag+":1"))
 	}
 	must(r.Push("oci:"+f.layout+":base", "docker:1", "--format=v2s2"))
