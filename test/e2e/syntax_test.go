@@ -157,7 +157,7 @@ var taken = []string{
 }
 
 // Properties that differ because the units have different names, files and Exec lines.
-var ownProperties = regexp.MustCompile(`^(Id|Names|FragmentPath|SourcePath|DropInPaths|Exec[A-Z].*|After|Requires|RequiresMountsFor|WantsMountsFor|SyslogIdentifier|.*Delegate.*|NotifyAccess|KillMode|` +
+var ownProperties = regexp.MustCompile(`^(Id|Names|FragmentPath|SourcePath|DropInPaths|Exec[A-Z].*|After|Requires|RequiresMountsFor|WantsMountsFor|SyslogIdentifier|LogExtraFields|.*Delegate.*|NotifyAccess|KillMode|` +
 	`TimeoutStop.*|TimeoutAbort.*|UnitFileState|UnitFilePreset|.*Timestamp.*|InvocationID|Perpetual|Following|Triggers|TriggeredBy|Slice|WantedBy|RequiredBy|ConsistsOf|BoundBy|` +
 	`Description|LogsDirectory.*|NeedDaemonReload|Documentation.*|Can.*|Transient)$`)
 

@@ -49,7 +49,7 @@ says 'user "nobody-here" is not in' /tmp/said
 syscontainer exec app sh -c 'trap "echo got; exit 3" TERM; echo ready; while :; do sleep 0.1; done' >/tmp/out & job=$!
 within 5 grep -q ready /tmp/out
 # It lives in the unit's cgroup, where the unit's limits are, and does not turn it into something systemd cannot use.
-command=$(pgrep -f 'trap "echo got' | while read -r pid; do [ "$pid" = $job ] || echo "$pid"; done | tail -n 1)
+command=$(grep -l '^trap "echo got' /proc/[0-9]*/cmdline 2>/dev/null -z | tr -dc '0-9\n' | grep -vx $job | tail -n 1)
 grep -qx "0::$group/payload.*" "/proc/$command/cgroup"
 test "$(cat "/sys/fs/cgroup$group/cgroup.type")" = domain
 kill -TERM $job

@@ -7,7 +7,7 @@ before=$(snapshot "$(rootfs base:1)")
 mkdir /srv/out
 
 # written NAME: it holds what the payload wrote.
-written() { nsenter -t "$(show "$1" MainPID)" -m -r cat /etc/new >/tmp/seen && grep -qx new /tmp/seen; }
+written() { nsenter -t "$(show "$1" MainPID)" -m -r /bin/cat /etc/new >/tmp/seen && grep -qx new /tmp/seen; }
 # nothing_left: no file and no mount of a container.
 nothing_left() {
 	test ! -e $store/containers && test -z "$(ls /run/syscontainer)" && fails grep /run/syscontainer /proc/mounts
