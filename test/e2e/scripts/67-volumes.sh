@@ -19,6 +19,7 @@ app() {
 	StopSignal=SIGKILL
 	$(printf '%s\n' "$@")
 	END
+	systemctl reset-failed app 2>/dev/null || : # many starts in a row
 	systemctl start app
 }
 
