@@ -50,8 +50,8 @@ func plantImage(t testing.TB, root, reference, config string, bare bool) store.I
 			}
 		}
 		os.Chmod(filepath.Join(dir, "rootfs/tmp"), 0o777|fs.ModeSticky)
-		write("rootfs/etc/passwd", passwdFile, 0o644)
-		write("rootfs/etc/group", groupFile, 0o644)
+		write("rootfs/etc/passwd", "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:app:/home/app:/bin/sh\n", 0o644)
+		write("rootfs/etc/group", "root:x:0:\napp:x:1001:\nextra:x:2000:app\nmore2:x:2001:app\n", 0o644)
 		write("rootfs/etc/hosts", "", 0o644)
 		write("rootfs/etc/resolv.conf", "", 0o644)
 	}

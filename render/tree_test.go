@@ -176,23 +176,6 @@ func listing(t testing.TB, dir string) string {
 	return b.String()
 }
 
-const passwdFile = `# comment
-root:x:0:0:root:/root:/bin/sh
-broken
-app:x:1000:1001:app:/home/app:/bin/sh
-nogroup:x:1002:zero::/:/bin/sh
-huge:x:4294967295:1::/:/bin/sh
-4711:x:5:6:a name of digits:/five:/bin/sh
-last:x:7:8::/last:/bin/sh`
-
-const groupFile = `root:x:0:
-app:x:1001:
-extra:x:2000:app
-short:x:3000
-more:x:2001:x,app,root
-more2:x:2001:app
-`
-
 // An image that wants the machine's accounts, or render to hang, gets neither.
 func TestLookupUserStaysInside(t *testing.T) {
 	name := "render-test-outside"

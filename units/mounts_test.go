@@ -185,7 +185,7 @@ func FuzzMount(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		s = strings.Trim(s, white)
 		if s == "" || strings.ContainsAny(s, "\n\r\x00") {
-			t.Skip()
+			return
 		}
 		record, err := csv.NewReader(strings.NewReader(s)).Read() // what podman uses
 		if items, ours := splitItems(s); (err == nil) != (ours == nil) || err == nil && !slices.Equal(items, record) {

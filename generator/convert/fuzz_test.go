@@ -37,7 +37,7 @@ func FuzzUnit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, text string) {
 		if _, err := units.ParseName(name); err != nil || neighbours[name+".syscontainer"] != "" {
-			t.Skip()
+			return
 		}
 		file := etc + name + ".syscontainer"
 		must(t, os.WriteFile(file, []byte(text), 0o644))
