@@ -45,7 +45,7 @@ func wants(c *units.Container) (all []wanted) {
 	if c.Rootfs != "" {
 		all = append(all, wanted{path: c.Rootfs, dir: true})
 	}
-	if c.SeccompProfile != "" && c.SeccompProfile != "unconfined" {
+	if strings.HasPrefix(c.SeccompProfile, "/") {
 		all = append(all, wanted{path: c.SeccompProfile})
 	}
 	if c.Timezone != "" && c.Timezone != "local" {

@@ -38,7 +38,8 @@ type host struct {
 	Scratch      map[string]scratch
 	Devices      []node         // what AddDevice= gives
 	Peers        map[string]int // processes of other containers, by service
-	Seccomp      []byte         // the file of SeccompProfile=
+	Seccomp      *dockerProfile // the file of SeccompProfile=, or the machine's; nil: ours
+	NoX32        bool           // the kernel answers no system call of x32; only with Seccomp
 	AppArmor     bool           // the kernel confines by AppArmor
 	SELinux      bool           // it confines by SELinux, with a policy for containers
 }

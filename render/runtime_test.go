@@ -224,6 +224,7 @@ func machineFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	// crun writes what a container's namespaces have by the machine's /proc, which a
+	machineProfiles = nil // the list under test is ours
 	// host in a container cannot write.
 	unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND, "")
 	// This program is an init, too: see TestMain.

@@ -26,21 +26,25 @@ type dockerProfile struct {
 	} `json:"archMap"`
 	Flags        []rspec.LinuxSeccompFlag `json:"flags"`
 	ListenerPath string                   `json:"listenerPath"`
-	Syscalls     []struct {
-		Name     string                   `json:"name"`
-		Names    []string                 `json:"names"`
-		Action   rspec.LinuxSeccompAction `json:"action"`
-		ErrnoRet *uint                    `json:"errnoRet"`
-		Errno    string                   `json:"errno"`
-		Args     []*struct {
-			Index    uint                       `json:"index"`
-			Value    uint64                     `json:"value"`
-			ValueTwo uint64                     `json:"valueTwo"`
-			Op       rspec.LinuxSeccompOperator `json:"op"`
-		} `json:"args"`
-		Includes profileCondition `json:"includes"`
-		Excludes profileCondition `json:"excludes"`
-	} `json:"syscalls"`
+	Syscalls     []profileRule            `json:"syscalls"`
+}
+
+type profileRule struct {
+	Name     string                   `json:"name"`
+	Names    []string                 `json:"names"`
+	Action   rspec.LinuxSeccompAction `json:"action"`
+	ErrnoRet *uint                    `json:"errnoRet"`
+	Errno    string                   `json:"errno"`
+	Args     []*profileArg            `json:"args"`
+	Includes profileCondition         `json:"includes"`
+	Excludes profileCondition         `json:"excludes"`
+}
+
+type profileArg struct {
+	Index    uint                       `json:"index"`
+	Value    uint64                     `json:"value"`
+	ValueTwo uint64                     `json:"valueTwo"`
+	Op       rspec.LinuxSeccompOperator `json:"op"`
 }
 
 type profileCondition struct {
@@ -58,11 +62,10 @@ var (
 		"loong64": rspec.ArchLOONGARCH64, "ppc64": rspec.ArchPPC64, "ppc64le": rspec.ArchPPC64LE, "riscv64": rspec.ArchRISCV64, "s390x": rspec.ArchS390X}
 )
 
-// seccompProfile converts Docker's format to the runtime's, for a process with these
-// capabilities: rules whose conditions do not hold are left out.
-func seccompProfile(data []byte, arch, kernel string, capabilities []string) (*rspec.LinuxSeccomp, error) {
-	var p dockerProfile
-	if err := json.Unmarshal(data, &p); err != nil {
+// parseProfile reads Docker's format. Every error that a file can have is found here.
+func parseProfile(data []byte) (*dockerProfile, error) {
+	p := new(dockerProfile)
+	if err := json.Unmarshal(data, p); err != nil {
 		return nil, err
 	}
 	if !slices.Contains(seccompActions, p.DefaultAction) {
@@ -74,11 +77,53 @@ func seccompProfile(data []byte, arch, kernel string, capabilities []string) (*r
 	if len(p.Architectures) > 0 && len(p.ArchMap) > 0 {
 		return nil, errors.New("architectures and archMap exclude each other")
 	}
-	ret, err := errnoOf(p.DefaultErrnoRet, p.DefaultErrno)
-	if err != nil {
+	var err error
+	if p.DefaultErrnoRet, err = errnoOf(p.DefaultErrnoRet, p.DefaultErrno); err != nil {
 		return nil, err
 	}
-	filter := &rspec.LinuxSeccomp{DefaultAction: p.DefaultAction, DefaultErrnoRet: ret, Architectures: p.Architectures, Flags: p.Flags}
+	for i := range p.Syscalls {
+		if err := p.Syscalls[i].check(); err != nil {
+			return nil, fmt.Errorf("syscalls[%d]: %w", i, err)
+		}
+	}
+	return p, nil
+}
+
+// check also brings what can be said in two ways into one.
+func (s *profileRule) check() (err error) {
+	if s.Name != "" {
+		if len(s.Names) > 0 {
+			return errors.New("name and names exclude each other")
+		}
+		s.Names = []string{s.Name}
+	}
+	if !slices.Contains(seccompActions, s.Action) {
+		return fmt.Errorf("action %q is not possible", s.Action)
+	}
+	if s.ErrnoRet, err = errnoOf(s.ErrnoRet, s.Errno); err != nil {
+		return err
+	}
+	s.Args = slices.DeleteFunc(s.Args, func(a *profileArg) bool { return a == nil })
+	for _, a := range s.Args {
+		if !slices.Contains(seccompOperators, a.Op) {
+			return fmt.Errorf("operator %q is not possible", a.Op)
+		}
+		if a.Index > 5 {
+			return fmt.Errorf("a system call has no argument %d", a.Index)
+		}
+	}
+	for _, c := range []struct{ what, kernel string }{{"includes", s.Includes.MinKernel}, {"excludes", s.Excludes.MinKernel}} {
+		if _, err := kernelVersion(c.kernel); c.kernel != "" && err != nil {
+			return fmt.Errorf("%s: %w", c.what, err)
+		}
+	}
+	return nil
+}
+
+// filter converts to the runtime's format, for a process with these capabilities: rules
+// whose conditions do not hold are left out.
+func (p *dockerProfile) filter(arch, kernel string, capabilities []string) *rspec.LinuxSeccomp {
+	filter := &rspec.LinuxSeccomp{DefaultAction: p.DefaultAction, DefaultErrnoRet: p.DefaultErrnoRet, Architectures: p.Architectures, Flags: p.Flags}
 	for _, m := range p.ArchMap {
 		if m.Arch == seccompArches[arch] {
 			filter.Architectures = append([]rspec.Arch{m.Arch}, m.SubArch...)
@@ -86,53 +131,21 @@ func seccompProfile(data []byte, arch, kernel string, capabilities []string) (*r
 	}
 	for i := range p.Syscalls {
 		s := &p.Syscalls[i]
-		bad := func(format string, args ...any) error {
-			return fmt.Errorf("syscalls[%d]: %s", i, fmt.Sprintf(format, args...))
+		if len(s.Names) == 0 || !s.Includes.hold(arch, kernel, capabilities, true) || s.Excludes.hold(arch, kernel, capabilities, false) {
+			continue
 		}
-		names := s.Names
-		if s.Name != "" {
-			if len(names) > 0 {
-				return nil, bad("name and names exclude each other")
-			}
-			names = []string{s.Name}
-		}
-		if !slices.Contains(seccompActions, s.Action) {
-			return nil, bad("action %q is not possible", s.Action)
-		}
-		rule := rspec.LinuxSyscall{Names: names, Action: s.Action}
-		if rule.ErrnoRet, err = errnoOf(s.ErrnoRet, s.Errno); err != nil {
-			return nil, bad("%v", err)
-		}
+		rule := rspec.LinuxSyscall{Names: s.Names, Action: s.Action, ErrnoRet: s.ErrnoRet}
 		for _, a := range s.Args {
-			if a == nil {
-				continue
-			}
-			if !slices.Contains(seccompOperators, a.Op) {
-				return nil, bad("operator %q is not possible", a.Op)
-			}
-			if a.Index > 5 {
-				return nil, bad("a system call has no argument %d", a.Index)
-			}
 			rule.Args = append(rule.Args, rspec.LinuxSeccompArg{Index: a.Index, Value: a.Value, ValueTwo: a.ValueTwo, Op: a.Op})
 		}
-		included, err := s.Includes.hold(arch, kernel, capabilities, true)
-		if err != nil {
-			return nil, bad("includes: %v", err)
-		}
-		excluded, err := s.Excludes.hold(arch, kernel, capabilities, false)
-		if err != nil {
-			return nil, bad("excludes: %v", err)
-		}
-		if included && !excluded && len(names) > 0 {
-			filter.Syscalls = append(filter.Syscalls, rule)
-		}
+		filter.Syscalls = append(filter.Syscalls, rule)
 	}
-	return filter, nil
+	return filter
 }
 
 // hold tells whether a rule is included (all must hold, nothing said does) or excluded
 // (any does, nothing said does not).
-func (p profileCondition) hold(arch, kernel string, capabilities []string, all bool) (bool, error) {
+func (p profileCondition) hold(arch, kernel string, capabilities []string, all bool) bool {
 	result := []bool{}
 	for _, name := range p.Caps {
 		result = append(result, slices.Contains(capabilities, name))
@@ -141,20 +154,14 @@ func (p profileCondition) hold(arch, kernel string, capabilities []string, all b
 		result = append(result, slices.Contains(p.Arches, arch))
 	}
 	if p.MinKernel != "" {
-		want, err := kernelVersion(p.MinKernel)
-		if err != nil {
-			return false, err
-		}
-		have, err := kernelVersion(kernel)
-		if err != nil {
-			return false, err
-		}
+		want, _ := kernelVersion(p.MinKernel)
+		have, _ := kernelVersion(kernel) // an unreadable one is older than all
 		result = append(result, slices.Compare(have, want) >= 0)
 	}
 	if all {
-		return !slices.Contains(result, false), nil
+		return !slices.Contains(result, false)
 	}
-	return slices.Contains(result, true), nil
+	return slices.Contains(result, true)
 }
 
 // kernelVersion reads "6.1.0-13" as 6, 1.

@@ -2,10 +2,18 @@ package main
 
 import (
 	"bufio"
+	"compress/gzip"
+	"errors"
 	"os"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
+	"syscontainer/units"
 )
 
 // gone are the names that stand in the kernel's tables without a function behind
@@ -101,9 +109,134 @@ func TestSeccompProfile(t *testing.T) {
 		{`not json`, "invalid character"},
 		{``, "unexpected end"},
 	} {
-		_, err := seccompProfile([]byte(c.text), "amd64", "6.1.0", nil)
+		_, err := parseProfile([]byte(c.text))
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, want %q", c.text, err, c.err)
+		}
+	}
+}
+
+// Without SeccompProfile= the machine's list counts, the admin's before the distribution's;
+// what is wrong with it leaves ours, never none.
+func TestSeccompChoice(t *testing.T) {
+	dir := t.TempDir()
+	defer func(was []string) { machineProfiles = was }(machineProfiles)
+	machineProfiles = []string{dir + "/etc.json", dir + "/usr.json"}
+	caps := &rspec.LinuxCapabilities{Bounding: []string{"CAP_CHOWN"}}
+	denies := func(name string) string {
+		return `{"defaultAction":"SCMP_ACT_ALLOW","archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":["SCMP_ARCH_X86","SCMP_ARCH_X32"]}],
+			"syscalls":[{"names":["` + name + `"],"action":"SCMP_ACT_ERRNO","excludes":{"caps":["CAP_KILL"]}}]}`
+	}
+	for _, c := range []struct{ name, etc, usr, setting, want string }{
+		{"neither", "", "", "", "builtin"},
+		{"distribution's", "", denies("acct"), "", "acct"},
+		{"admin's", denies("ptrace"), denies("acct"), "", "ptrace"},
+		{"broken", "{", denies("acct"), "", "builtin"},
+		{"empty", "{}", "", "", "builtin"},
+		{"directory", "/", denies("acct"), "", "builtin"},
+		{"asked for ours", denies("ptrace"), denies("acct"), units.BuiltinSeccomp, "builtin"},
+		{"asked for none", denies("ptrace"), denies("acct"), "unconfined", "none"},
+		{"asked for a file", denies("ptrace"), denies("acct"), dir + "/usr.json", "acct"},
+	} {
+		for i, text := range []string{c.etc, c.usr} {
+			os.RemoveAll(machineProfiles[i])
+			var err error
+			switch text {
+			case "":
+			case "/":
+				err = os.Mkdir(machineProfiles[i], 0o755)
+			default:
+				err = os.WriteFile(machineProfiles[i], []byte(text), 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		unit := &units.Container{SeccompProfile: c.setting}
+		h := host{Name: "web", Arch: "amd64"}
+		if err := lookSeccomp(unit, &h); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		filter := seccomp(unit, h, caps)
+		got := "none"
+		switch {
+		case filter == nil:
+		case reflect.DeepEqual(filter, seccompFilter("amd64", caps.Bounding)):
+			got = "builtin"
+		default:
+			got = filter.Syscalls[0].Names[0]
+		}
+		if got != c.want {
+			t.Errorf("%s: the list is %s, want %s", c.name, got, c.want)
+		}
+	}
+	h := host{Name: "web", Arch: "amd64"}
+	if err := lookSeccomp(&units.Container{SeccompProfile: dir + "/absent.json"}, &h); err == nil {
+		t.Error("no error for a file of SeccompProfile= that is not there")
+	}
+}
+
+// Only the half that no kernel answers is left out, and only where it is certain.
+func TestSeccompWithoutX32(t *testing.T) {
+	p, err := parseProfile([]byte(`{"defaultAction":"SCMP_ACT_ERRNO","archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":["SCMP_ARCH_X86","SCMP_ARCH_X32"]}],
+		"syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, without := range []bool{false, true, false} {
+		got := seccomp(&units.Container{}, host{Arch: "amd64", Seccomp: p, NoX32: without}, new(rspec.LinuxCapabilities)).Architectures
+		want := []rspec.Arch{rspec.ArchX86_64, rspec.ArchX86, rspec.ArchX32}
+		if without {
+			want = want[:2]
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("without x32 %v: %v", without, got)
+		}
+	}
+	if runtime.GOARCH != "amd64" {
+		return
+	}
+	config, err := os.Open("/proc/config.gz")
+	if err != nil {
+		return // nobody to ask
+	}
+	defer config.Close()
+	text, err := gzip.NewReader(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := false
+	for lines := bufio.NewScanner(text); lines.Scan(); {
+		built = built || lines.Text() == "CONFIG_X86_X32_ABI=y" || lines.Text() == "CONFIG_X86_X32=y"
+	}
+	if !built && mayRunX32() {
+		t.Error("a kernel built without x32 may run it")
+	}
+}
+
+// The distribution's own list is one that can be used, and says of new system calls that
+// they do not exist.
+func TestSeccompOfTheMachine(t *testing.T) {
+	p, err := readProfile("/usr/share/containers/seccomp.json")
+	if errors.Is(err, os.ErrNotExist) {
+		need(t, "golang-github-containers-common")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter := p.filter("amd64", "6.1.0", []string{"CAP_CHOWN"})
+	answer := func(name string) string {
+		for _, rule := range filter.Syscalls {
+			if slices.Contains(rule.Names, name) && len(rule.Args) == 0 {
+				return string(rule.Action)
+			}
+		}
+		return ""
+	}
+	for name, want := range map[string]string{"read": "SCMP_ACT_ALLOW", "kexec_load": "SCMP_ACT_ERRNO", "settimeofday": "SCMP_ACT_ERRNO", "a_call_of_the_next_kernel": ""} {
+		if got := answer(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
 }
@@ -116,11 +249,11 @@ func FuzzSeccompProfile(f *testing.F) {
 	f.Add(data, "6.1.0")
 	f.Add([]byte(`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"name":"a","action":"SCMP_ACT_LOG","args":[null]}]}`), "x")
 	f.Fuzz(func(t *testing.T, data []byte, kernel string) {
-		filter, err := seccompProfile(data, "amd64", kernel, []string{"CAP_SYS_ADMIN"})
+		p, err := parseProfile(data)
 		if err != nil {
 			return
 		}
-		for _, rule := range filter.Syscalls {
+		for _, rule := range p.filter("amd64", kernel, []string{"CAP_SYS_ADMIN"}).Syscalls {
 			if len(rule.Names) == 0 || !slices.Contains(seccompActions, rule.Action) {
 				t.Fatalf("%+v of %s", rule, data)
 			}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"syscontainer/units"
@@ -109,33 +108,6 @@ func annotations(c *units.Container) map[string]string {
 		all[key] = value
 	}
 	return all
-}
-
-// seccomp is the filter: none, the unit's file, or ours.
-func seccomp(c *units.Container, h host, caps *rspec.LinuxCapabilities) (*rspec.LinuxSeccomp, error) {
-	switch c.SeccompProfile {
-	case "":
-		return seccompFilter(h.Arch, caps.Bounding), nil
-	case "unconfined":
-		return nil, nil
-	}
-	filter, err := seccompProfile(h.Seccomp, h.Arch, h.Kernel, caps.Bounding)
-	if err != nil {
-		return nil, fmt.Errorf("SeccompProfile=%s: %w", c.SeccompProfile, err)
-	}
-	return filter, nil
-}
-
-// lookSeccomp reads the file of SeccompProfile=.
-func lookSeccomp(c *units.Container, h *host) (err error) {
-	if c.SeccompProfile == "" || c.SeccompProfile == "unconfined" {
-		return nil
-	}
-	if h.Seccomp, err = readHostFile(c.SeccompProfile, 4<<20); err != nil {
-		return fmt.Errorf("SeccompProfile=%s: %w", c.SeccompProfile, cause(err))
-	}
-	h.Kernel = kernelRelease()
-	return nil
 }
 
 func appArmorOn() bool {

@@ -64,9 +64,7 @@ func spec(c *units.Container, image *imageConfig, h host) (*rspec.Spec, error) {
 	if s.Linux.Namespaces, err = namespaces(c, h); err != nil {
 		return nil, err
 	}
-	if s.Linux.Seccomp, err = seccomp(c, h, caps); err != nil {
-		return nil, err
-	}
+	s.Linux.Seccomp = seccomp(c, h, caps)
 	s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = masks(c)
 	s.Linux.Sysctl = sysctls(c)
 	s.Linux.UIDMappings, s.Linux.GIDMappings = mappings(c.UIDMap), mappings(c.GIDMap)

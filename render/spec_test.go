@@ -114,7 +114,10 @@ func look(t *testing.T, c *units.Container, h *host) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Seccomp, h.Kernel = data, "6.1.0-13-amd64"
+		if h.Seccomp, err = parseProfile(data); err != nil {
+			t.Fatal(err)
+		}
+		h.Kernel = "6.1.0-13-amd64"
 	}
 }
 

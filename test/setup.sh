@@ -57,6 +57,7 @@ needs() {
 	crun crun test
 	ostree ostree test
 	umoci umoci test
+	/usr/share/containers/seccomp.json golang-github-containers-common test
 	strace strace test
 	mkfs.ext4 e2fsprogs test
 	cpio cpio test

@@ -39,7 +39,7 @@ type Container struct {
 	AddCapability   []string // "CAP_NET_ADMIN" or "all"
 	DropCapability  []string
 	NoNewPrivileges bool   // default true
-	SeccompProfile  string // "unconfined" or a path; "": the built-in filter
+	SeccompProfile  string // "unconfined", BuiltinSeccomp or a path; "": the machine's
 	AppArmor        string // name of a profile or "unconfined"; "": the runtime's default
 	SELinux         SELinux
 	Mask            []string // absolute paths that are hidden, beside the default ones

@@ -338,7 +338,7 @@ func FuzzContainer(f *testing.F) {
 				t.Fatalf("%+v", p)
 			}
 		}
-		if c.SeccompProfile != "unconfined" {
+		if c.SeccompProfile != "unconfined" && c.SeccompProfile != BuiltinSeccomp {
 			host = append(host, c.SeccompProfile)
 		}
 		for _, p := range slices.Concat(host, inside, c.Mask) {

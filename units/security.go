@@ -16,9 +16,12 @@ func capabilityForm(_ *scope, s string) ([]string, []error, error) {
 	return words, nil, err
 }
 
+// BuiltinSeccomp is a SeccompProfile: the list that render brings, whatever the machine has.
+const BuiltinSeccomp = "builtin"
+
 func seccompForm(n *scope, s string) (string, []error, error) {
 	s, err := text(n, s)
-	if err == nil && s != "unconfined" {
+	if err == nil && s != "unconfined" && s != BuiltinSeccomp {
 		s, err = n.file(s)
 	}
 	return s, nil, err

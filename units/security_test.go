@@ -9,6 +9,7 @@ func TestSecurity(t *testing.T) {
 	decodes(t, map[string]func(*Container){
 		"NoNewPrivileges=no":            func(c *Container) { c.NoNewPrivileges = false },
 		"SeccompProfile=unconfined":     func(c *Container) { c.SeccompProfile = "unconfined" },
+		"SeccompProfile=builtin":        func(c *Container) { c.SeccompProfile = BuiltinSeccomp },
 		"SeccompProfile=/etc/x//a.json": func(c *Container) { c.SeccompProfile = "/etc/x/a.json" },
 		"AppArmor=usr//my-profile":      func(c *Container) { c.AppArmor = "usr//my-profile" },
 		"SecurityLabelType=spc_t\nSecurityLabelLevel=s0:c1,c2\nSecurityLabelFileType=usr_t": func(c *Container) {
