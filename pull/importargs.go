@@ -19,7 +19,7 @@ var podmanFlags = map[string]string{
 	"--net": "Network", "--pid": "PID", "--pids-limit": "PidsLimit", "--privileged": "Privileged yes", "--pull": "Pull", "--read-only": "ReadOnly yes",
 	"--read-only-tmpfs": "ReadOnlyTmpfs yes", "--security-opt": "", "--shm-size": "ShmSize", "--stop-signal": "StopSignal",
 	"--stop-timeout": "StopTimeout", "--sysctl": "Sysctl", "--tmpfs": "Tmpfs", "--tz": "Timezone", "--ulimit": "Ulimit",
-	"--user": "User", "-u": "User", "--uts": "UTS", "--volume": "Volume", "-v": "Volume", "--workdir": "WorkingDir",
+	"--user": "User", "-u": "User", "--userns": "UserNS", "--uts": "UTS", "--volume": "Volume", "-v": "Volume", "--workdir": "WorkingDir",
 	"-w": "WorkingDir", "--secret": "Secret", "--publish": "PublishPort", "-p": "PublishPort",
 }
 
@@ -29,7 +29,6 @@ var refusedFlags = map[string]struct{ why, hint string }{
 	"--rm":      {"a stop does that by itself", ""},
 	"--detach":  {"the service does that by itself", ""},
 	"-d":        {"the service does that by itself", ""},
-	"--userns":  {"user namespaces are written as UIDMap= and GIDMap=", ""},
 	"--cgroups": {"the payload always runs in the unit's own cgroup", ""},
 }
 

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
@@ -47,6 +47,9 @@ func (m *idMaps) owner(uid, gid uint32) (int, int) {
 	return int(uid), int(gid)
 }
 
+// mapsNote is the file in a container's directory that says whose its files are.
+const mapsNote = "maps.json"
+
 // sameMaps refuses maps other than those that a writable layer in dir was made with: its
 // files belong to the users of the host, for overlayfs cannot write through a mount with
 // other owners. A new layer gets a note of its maps.
@@ -54,34 +57,83 @@ func sameMaps(dir string, m *idMaps) error {
 	if m == nil {
 		m = new(idMaps)
 	}
-	want, err := json.Marshal(m)
+	have, err := readMaps(dir)
 	if err != nil {
 		return err
 	}
-	note := filepath.Join(dir, "maps.json")
-	have, err := os.ReadFile(note)
+	if have.equal(m) {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "upper")); errors.Is(err, os.ErrNotExist) {
+		return writeMaps(dir, m)
+	} else if err != nil {
+		return err
+	}
+	return otherMaps(dir)
+}
+
+func otherMaps(dir string) error {
+	return withHint(fmt.Errorf("what the container wrote into its root, in %s, belongs to users of another UIDMap=, GIDMap= or UserNS=", dir),
+		"set them as they were, or remove %s and lose it", dir)
+}
+
+// equal takes no maps for a container without a user namespace.
+func (m *idMaps) equal(other *idMaps) bool {
+	if m == nil {
+		m = new(idMaps)
+	}
+	return slices.Equal(m.UID, other.UID) && slices.Equal(m.GID, other.GID)
+}
+
+// readMaps is nil where there is no note.
+func readMaps(dir string) (*idMaps, error) {
+	data, err := os.ReadFile(filepath.Join(dir, mapsNote))
 	if errors.Is(err, os.ErrNotExist) {
-		_, err = os.Lstat(filepath.Join(dir, "upper"))
-		switch {
-		case errors.Is(err, os.ErrNotExist) && len(m.UID) == 0: // as it ever was
-			return nil
-		case errors.Is(err, os.ErrNotExist):
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return err
-			}
-			if err := os.WriteFile(note+".new", want, 0o600); err != nil {
-				return err
-			}
-			return os.Rename(note+".new", note)
-		case err == nil:
-			have, err = json.Marshal(new(idMaps))
-		}
+		return nil, nil
 	}
-	if err == nil && !bytes.Equal(have, want) {
-		err = withHint(fmt.Errorf("what the container wrote into its root, in %s, belongs to users of another UIDMap= or GIDMap=", dir),
-			"set them as they were, or remove %s and lose it", dir)
+	m := new(idMaps)
+	if err == nil {
+		err = json.Unmarshal(data, m)
 	}
-	return err
+	if err != nil {
+		return nil, withHint(fmt.Errorf("read %s, whose users a container's files belong to: %w", filepath.Join(dir, mapsNote), err),
+			"remove %s and lose what is in it", dir)
+	}
+	return m, nil
+}
+
+// writeMaps returns when the note is on the disk: files that belong to its users come after it.
+func writeMaps(dir string, m *idMaps) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	note := filepath.Join(dir, mapsNote)
+	f, err := os.OpenFile(note+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(note+".new", note)
+	}
+	if err != nil {
+		os.Remove(note + ".new")
+		return err
+	}
+	return syncDirectory(dir)
+}
+
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // userNamespace makes a user namespace with these maps, which lasts as long as the

@@ -133,6 +133,9 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return err
 	}
+	if err := chooseUsers(o, c, u); err != nil {
+		return err
+	}
 	if err := makeFiles(o.name, c, u); err != nil {
 		return err
 	}

@@ -128,6 +128,7 @@ func TestRealRuntimes(t *testing.T) {
 		"profile":     {[]string{"Seccomp:\t2", "forward 1\n", "msgmax 9000\n"}, nil},
 		"mapped":      {[]string{"0\n0\n", "busybox 0 0\n", "map 0 200000 65536\n", "/ read-only"}, nil},
 		"bare-mapped": {[]string{"0\n0\n", "\n/srv/here\n", "busybox 0 0\n", "b 65534 65534\n", "here 0 0\n", "etc 0 0\n", "/ read-only", "/tmp writable"}, nil},
+		"auto":        {[]string{"0\n0\n", "busybox 0 0\n", "map 0 4000000000 70000\n", "/ writable", "etc 0 0\n", "x 0 0\n"}, nil},
 		"kept":        {[]string{"0\n0\n", "busybox 0 0\n", "map 0 300000 1000 1000 400000 2\n", "/ writable", "here 0 0\n", "x 0 0\n"}, nil},
 	}
 	machineFor(t)
@@ -250,6 +251,9 @@ func TestMain(m *testing.M) {
 func runCase(t *testing.T, file, root, name string, c *units.Container, image store.Image) string {
 	t.Helper()
 	o := options{root: root, name: "render-test-" + name}
+	if c.UserNSAuto > 0 {
+		subordinateFiles(t, root, "containers:4000000000:70000\n")
+	}
 	b := bundleOf(root, o.name)
 	if err := b.create(); err != nil {
 		t.Fatal(err)

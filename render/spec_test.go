@@ -90,6 +90,10 @@ func look(t *testing.T, c *units.Container, h *host) {
 	if c.User == "root" {
 		h.User = user{Home: "/root"}
 	}
+	if c.UserNSAuto > 0 { // chooseUsers does
+		m := idRange{4000000000, uint64(c.UserNSAuto)}.maps()
+		c.UIDMap, c.GIDMap = m.UID, m.GID
+	}
 	if c.RunInit {
 		h.Init = "/usr/bin/catatonit"
 	}

@@ -46,7 +46,8 @@ type Container struct {
 	Unmask          []string // absolute paths or glob(7) patterns of the default ones; "ALL"
 	Sysctl          []string // "net.core.somaxconn=128", each name once
 	Ulimits         []Ulimit
-	UIDMap, GIDMap  []IDMap // both empty: no user namespace; never only one
+	UIDMap, GIDMap  []IDMap // both empty: no user namespace, but for UserNSAuto; never only one
+	UserNSAuto      uint32  // how many users and groups of the machine's a start chooses for UIDMap and GIDMap; 0: none
 
 	Network   string   // "host" (default), "none", or a namespace, see IPC
 	PID       string   // "private" (default), "host", or a namespace, see IPC

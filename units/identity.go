@@ -106,11 +106,34 @@ func idMapForm(n *scope, s string) ([]IDMap, []error, error) {
 	return maps, nil, nil
 }
 
-func userNSForm(_ *scope, s string) (bool, []error, error) {
-	if s == "host" {
-		return true, nil, nil
+// userNS is what UserNS= says.
+type userNS struct {
+	host bool
+	auto uint32 // how many users; 0: not auto
+}
+
+// autoUsers are enough for nobody, 65534, and what systemd numbers by itself.
+const autoUsers = 65536
+
+// userNSForm reads host, auto or auto:size=N. Options of podman's that would choose single
+// users of the machine are not among it: that is what UIDMap= says.
+func userNSForm(_ *scope, s string) (userNS, []error, error) {
+	const hint = "write auto or auto:size=65536, or the ranges themselves, for example UIDMap=0:100000:65536"
+	switch s {
+	case "host":
+		return userNS{host: true}, nil, nil
+	case "auto":
+		return userNS{auto: autoUsers}, nil, nil
 	}
-	return false, nil, wrong("write the ranges themselves, for example UIDMap=0:100000:65536", quote(s), " is not possible")
+	size, is := strings.CutPrefix(s, "auto:size=")
+	if !is {
+		return userNS{}, nil, wrong(hint, quote(s), " is not possible")
+	}
+	n, err := strconv.ParseUint(size, 10, 32)
+	if err != nil || n == 0 || n == noID || size[0] == '+' {
+		return userNS{}, nil, wrong("write how many users and groups the container has, 1 to 4294967294", quote(size), " is no number of users")
+	}
+	return userNS{auto: uint32(n)}, nil, nil
 }
 
 // mostMaps is what the kernel takes (user_namespaces(7)).
@@ -120,9 +143,15 @@ const mostMaps = 340
 func (r *reading) identities() {
 	r.overlaps("UIDMap", r.UIDMap)
 	r.overlaps("GIDMap", r.GIDMap)
-	if r.hostUsers && (r.UIDMap != nil || r.GIDMap != nil) {
-		r.complain("UserNS", "UserNS=host and a map of users are both set", "remove one of them")
+	if r.UIDMap != nil || r.GIDMap != nil {
+		switch {
+		case r.userNS.host:
+			r.complain("UserNS", "UserNS=host and a map of users are both set", "remove one of them")
+		case r.userNS.auto > 0:
+			r.complain("UserNS", "UserNS=auto chooses the users, and UIDMap= or GIDMap= says them", "remove one of them")
+		}
 	}
+	r.UserNSAuto = r.userNS.auto
 	if r.UIDMap == nil && !r.wrong[keyIndex("UIDMap")] {
 		r.UIDMap = r.GIDMap
 	} else if r.GIDMap == nil && !r.wrong[keyIndex("GIDMap")] {

@@ -13,10 +13,10 @@ type key struct {
 // draft is a container while its lines are being read.
 type draft struct {
 	Container
-	rootfs    rootfs
-	group     string // of Group=
-	hostUsers bool   // of UserNS=host
-	labels    []string
+	rootfs rootfs
+	group  string // of Group=
+	userNS userNS
+	labels []string
 }
 
 // keys are all keys of [Container]: name, form, field.
@@ -66,7 +66,7 @@ var keys = [...]key{
 	many("Ulimit", ulimitForm, func(d *draft) *[]Ulimit { return &d.Ulimits }),
 	many("UIDMap", idMapForm, func(d *draft) *[]IDMap { return &d.UIDMap }),
 	many("GIDMap", idMapForm, func(d *draft) *[]IDMap { return &d.GIDMap }),
-	one("UserNS", userNSForm, func(d *draft) *bool { return &d.hostUsers }),
+	one("UserNS", userNSForm, func(d *draft) *userNS { return &d.userNS }),
 
 	one("Network", networkForm, func(d *draft) *string { return &d.Network }),
 	one("PID", namespaceForm, func(d *draft) *string { return &d.PID }),
