@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,7 @@ const onHostQuadlet = "/opt/quadlet/quadlet"
 // quadletContainer is the container of start.go for podman. Where the machine's cgroups have no controllers, podman's own limit
 // of processes cannot be set.
 const quadletContainer = "[Container]\nImage=127.0.0.1:5000/bench:1\nNetwork=host\nExec=" + sleeper +
-	"\nPodmanArgs=--runtime=runc --pids-limit=-1\n"
+	"\nPodmanArgs=--runtime=%s --pids-limit=0\n"
 
 // makeQuadlet loads the units that Quadlet makes of its files, and pulls the image. It reports whether there is Quadlet and a
 // podman on this host.
@@ -26,8 +27,8 @@ func makeQuadlet(call func(string, ...string) func() error) (bool, error) {
 		return false, nil
 	}
 	const in, out = "/run/quadlet", "/run/systemd/system"
-	for _, name := range []string{"quadlet.container", "quadlet-many@.container"} {
-		if err := write(filepath.Join(in, name), quadletContainer); err != nil {
+	for name, runtime := range map[string]string{"quadlet": "runc", "quadlet-many@": "runc", "quadlet-crun": "crun"} {
+		if err := write(filepath.Join(in, name+".container"), fmt.Sprintf(quadletContainer, runtime)); err != nil {
 			return false, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,50 +17,20 @@ import (
 	"syscontainer/test/image"
 )
 
-// onHost boots a host with the images, this program and the files of a registry, and runs one of its parts there.
-func onHost(ctx context.Context, part string, runs int, storage string, files map[string]string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	all := map[string]string{
-		"/etc/registry.yml":               image.Registry{Address: "127.0.0.1:5000", Storage: "/srv/registry"}.Config(),
-		"/etc/containers/policy.json":     `{"default":[{"type":"insecureAcceptAnything"}]}`,
-		"/etc/containers/registries.conf": "[[registry]]\nlocation = \"127.0.0.1:5000\"\ninsecure = true\n",
-		// Starting often is the point.
-		"/etc/systemd/system.conf.d/bench.conf": "[Manager]\nDefaultStartLimitIntervalSec=0\n",
-	}
-	for name, content := range files {
-		all[name] = content
-	}
-	binds := map[string]string{"/srv/registry": storage, "/opt/bench": filepath.Dir(self)}
-	if quadlet, err := findQuadlet(); err == nil {
-		binds[filepath.Dir(onHostQuadlet)] = filepath.Dir(quadlet)
-	}
-	res, err := host.Boot(ctx, host.Options{
-		Script: fmt.Sprintf(`systemd-run --quiet --unit=registry /opt/parts/docker-registry serve /etc/registry.yml
-until (exec 3<>/dev/tcp/127.0.0.1/5000) 2>/dev/null; do sleep 0.05; done
-/opt/bench/%s -inside %s -runs %d
-`, filepath.Base(self), part, runs),
-		Binds:   binds,
-		Files:   all,
-		Timeout: 20 * time.Minute,
-	})
-	fmt.Print(res.Stdout)
-	if err == nil && res.Exit != 0 {
-		err = fmt.Errorf("on the host: %v", res)
-	}
-	return err
-}
-
 // A shell that ends on SIGTERM: a process 1 without handler would only make the stop wait.
 const (
 	sleeper   = `/bin/sh -c 'trap "exit 0" TERM; sleep 1000 & wait'`
 	container = "[Container]\nImage=127.0.0.1:5000/bench:1\nRuntime=%s\nExec=" + sleeper + "\n"
 )
 
-// benchStart starts and stops a sleeping container, and a plain service that sleeps as well.
-func benchStart(ctx context.Context, runs int) error {
+// The same on three hosts: one that shares the machine's kernel and programs, one of another release, and one that is slow,
+// but has all controllers of cgroup v2.
+func benchStart(ctx context.Context, runs int) error      { return benchStartOn(ctx, throwAway, runs) }
+func benchStartNewer(ctx context.Context, runs int) error { return benchStartOn(ctx, newer, runs) }
+func benchStartVM(ctx context.Context, runs int) error    { return benchStartOn(ctx, virtual, runs) }
+
+// benchStartOn starts and stops a sleeping container, and a plain service that sleeps as well.
+func benchStartOn(ctx context.Context, p place, runs int) error {
 	dir, done, err := tempDir()
 	if err != nil {
 		return err
@@ -82,25 +53,25 @@ func benchStart(ctx context.Context, runs int) error {
 		// The least that the runtime alone takes, for what is left is ours.
 		"/etc/containers/systemd/bare.syscontainer": fmt.Sprintf(container, "runc") + "SeccompProfile=unconfined\n",
 	}
-	if host.CrunWorks() {
+	if p.crun() {
 		files["/etc/containers/systemd/crun.syscontainer"] = fmt.Sprintf(container, "crun")
 		files["/etc/containers/systemd/crun-many@.syscontainer"] = fmt.Sprintf(container, "crun")
 	}
-	for _, n := range crowds {
+	for _, n := range p.crowds {
 		files[fmt.Sprintf("/etc/systemd/system/quadlet-%d.target", n)] = crowd("quadlet", n)
 	}
 	for name := range files {
 		if kind, ok := strings.CutSuffix(filepath.Base(strings.TrimSuffix(name, filepath.Ext(name))), "-many@"); ok {
-			for _, n := range crowds {
+			for _, n := range p.crowds {
 				files[fmt.Sprintf("/etc/systemd/system/%s-%d.target", kind, n)] = crowd(kind, n)
 			}
 		}
 	}
-	fmt.Println("start and stop of a service, image present")
-	if !host.CrunWorks() {
+	fmt.Println("start and stop of a service, image present, on " + p.name)
+	if !p.crun() {
 		fmt.Println("  without crun, which cannot run in a host on this machine")
 	}
-	return onHost(ctx, "start", runs, storage, files)
+	return p.run(ctx, "start", runs, storage, files)
 }
 
 func insideHost(ctx context.Context, runs int) error {
@@ -113,7 +84,9 @@ func insideHost(ctx context.Context, runs int) error {
 		}
 	}
 	names, kinds := []string{"plain", "runc", "bare"}, []string{"plain", "runc"}
-	if _, err := os.Stat("/etc/containers/systemd/crun.syscontainer"); err == nil {
+	_, err := os.Stat("/etc/containers/systemd/crun.syscontainer")
+	crun := err == nil
+	if crun {
 		names, kinds = append(names, "crun"), append(kinds, "crun")
 	}
 	if err := call("syscontainer", "pull", "127.0.0.1:5000/bench:1")(); err != nil {
@@ -125,6 +98,9 @@ func insideHost(ctx context.Context, runs int) error {
 	}
 	if quadlet {
 		names, kinds = append(names, "quadlet"), append(kinds, "quadlet")
+		if crun {
+			names = append(names, "quadlet-crun")
+		}
 	} else {
 		fmt.Println("  without Quadlet: podman or quadlet is missing")
 	}
@@ -150,8 +126,15 @@ func insideHost(ctx context.Context, runs int) error {
 		row(name+", stop", f[2*i+1], ratio(f[2*i+1], f[1])+" times plain")
 	}
 	if quadlet {
-		last := len(names) - 1
-		fmt.Printf("  of Quadlet's, runc's start takes %s, its stop %s\n", ratio(f[2], f[2*last]), ratio(f[3], f[2*last+1]))
+		compare := func(ours, theirs string) {
+			i, k := 2*slices.Index(names, ours), 2*slices.Index(names, theirs)
+			fmt.Printf("  %s's start takes %s of %s's, its stop %s\n", ours, ratio(f[i], f[k]), theirs, ratio(f[i+1], f[k+1]))
+		}
+		compare("runc", "quadlet")
+		if crun {
+			compare("crun", "quadlet")
+			compare("crun", "quadlet-crun")
+		}
 	}
 	own := f[2*len(names)]
 	row("runc create and runc start alone", own, fmt.Sprintf("a start costs plain + %.2f times this", float64(f[2].Median-f[0].Median)/float64(own.Median)))
@@ -159,6 +142,9 @@ func insideHost(ctx context.Context, runs int) error {
 		return err
 	}
 	for _, n := range crowds {
+		if _, err := os.Stat(fmt.Sprintf("/etc/systemd/system/plain-%d.target", n)); err != nil {
+			continue
+		}
 		if err := benchCrowd(kinds, n, call); err != nil {
 			return err
 		}

@@ -37,13 +37,13 @@ func TestChaos(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	crun := ""
-	if host.CrunWorks() {
-		crun = "crun"
-	}
 	for name, root := range roots {
 		t.Run(name, func(t *testing.T) {
 			t.Logf("SYSCONTAINER_TEST_SEED=%d", seed)
+			crun := ""
+			if host.CrunWorks(root) {
+				crun = "crun"
+			}
 			res := host.Run(t, host.Options{
 				Root:    root,
 				Script:  prelude + fmt.Sprintf("seed=%d actions=%d crun=%s\n", seed, actions, crun) + chaos,

@@ -13,7 +13,6 @@ package e2e
 import (
 	_ "embed"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,24 +52,13 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// debian is the root of another release, made once and kept in the cache.
+// debian is the root of another release.
 func debian(t *testing.T, release string) string {
 	t.Helper()
 	host.Need(t, "debootstrap")
-	root := filepath.Join(host.Cache(), release)
-	if _, err := os.Stat(root); err == nil {
-		return root
-	}
-	const script = `debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates "$1" "$2.part"
-printf '#!/bin/sh\nexit 101\n' >"$2.part/usr/sbin/policy-rc.d"
-chmod 755 "$2.part/usr/sbin/policy-rc.d"
-DEBIAN_FRONTEND=noninteractive chroot "$2.part" apt-get install -qy --no-install-recommends runc crun ostree skopeo strace iproute2
-mv -T "$2.part" "$2"
-`
-	out, err := exec.CommandContext(t.Context(), "sh", "-ec", script, "sh", release, root).CombinedOutput()
+	root, err := host.Debian(t.Context(), release)
 	if err != nil {
-		os.RemoveAll(root + ".part")
-		t.Fatalf("make a root of %s: %v: %s", release, err, out)
+		t.Fatal(err)
 	}
 	return root
 }
@@ -101,7 +89,7 @@ func runScript(t *testing.T, f fixture, root, script string) {
 			o.Shutdown = true
 		case len(words) == 3 && words[1] == "needs:" && words[2] == "crun":
 			host.Need(t, "crun")
-			if !host.CrunWorks() {
+			if !host.CrunWorks(root) {
 				t.Skip("crun cannot run here, package vm runs it")
 			}
 		}

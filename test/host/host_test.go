@@ -66,7 +66,7 @@ sed -i 's/"terminal": true/"terminal": false/; s#"sh"#"/busybox","echo","from in
 runc run x
 `
 	want := "kept\nfrom inside\n"
-	if CrunWorks() {
+	if CrunWorks("") {
 		o.Script += "crun run x\n"
 		want += "from inside\n"
 	}

@@ -80,19 +80,6 @@ func Need(t testing.TB, tools ...string) {
 	}
 }
 
-// CrunWorks says whether crun can run in a host on this machine: crun 1.8 raises RLIMIT_MEMLOCK before it loads a device
-// filter, for which some sandboxes leave no right (CAP_SYS_RESOURCE). The virtual machine always can.
-func CrunWorks() bool {
-	status, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(status)) {
-		var caps uint64
-		if _, err := fmt.Sscanf(line, "CapEff: %x", &caps); err == nil {
-			return caps&(1<<24) != 0
-		}
-	}
-	return false
-}
-
 // Run boots a host and returns what it left. The test fails only if the script did not run to its end.
 func Run(t testing.TB, o Options) Result {
 	t.Helper()
