@@ -23,7 +23,8 @@ var (
 )
 
 const usage = `usage: render [--root DIR] --unit=FILE NAME
-       render --start --runtime=RUNTIME [--notify] [--wait] [--id=ID] NAME
+       render --start --runtime=RUNTIME [--notify] [--wait [--image-signal]]
+              [--id=ID] NAME
        render --reload --unit=FILE NAME
        render --stop NAME
        render --clean --runtime=RUNTIME [--id=ID] NAME
@@ -38,6 +39,7 @@ it with "syscontainer pull" if need be, and write /run/syscontainer/NAME.
   --start          run the container in the unit's cgroup, tell systemd, exit
   --notify         with --start: the payload itself sends READY=1
   --wait           with --start: stay until the payload ends, exit as it does
+  --image-signal   with --wait: make the image's StopSignal of SIGTERM
   --id=ID          the runtime's name of the container
   --reload         send ReloadSignal= or run ReloadCmd= in the container
   --stop           send the image's StopSignal, wait for the end
@@ -62,7 +64,7 @@ const (
 type options struct {
 	root, unit, runtime, id          string
 	start, reload, stop, clean, fail bool
-	notify, wait                     bool
+	notify, wait, imageSignal        bool
 	name                             string // of the service, without ".service"
 }
 
@@ -144,6 +146,8 @@ func parse(args []string) (o options, done string, err error) {
 				o.stop = true
 			case "--wait":
 				o.wait = true
+			case "--image-signal":
+				o.imageSignal = true
 			case "--clean":
 				o.clean = true
 			case "--fail":
@@ -175,6 +179,8 @@ func parse(args []string) (o options, done string, err error) {
 		return o, "", errors.New("--unit=FILE is missing")
 	case (o.notify || o.wait) && !o.start:
 		return o, "", errors.New("--notify and --wait go with --start")
+	case o.imageSignal && !o.wait:
+		return o, "", errors.New("--image-signal goes with --wait")
 	case hasID && (!o.start && !o.clean || !validID(o.id)):
 		return o, "", fmt.Errorf("--id=%s: a container's name, with --start or --clean, expected", o.id)
 	}

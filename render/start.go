@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // barrierTimeout bounds the wait for systemd, which may be busy reloading.
@@ -75,6 +77,7 @@ func start(o options) error {
 	}
 	pid, err := b.pid()
 	if err == nil && !o.wait {
+		b.lockStart()
 		err = announce(o, pid)
 	}
 	if s := stopRequest(signals); err == nil && s != 0 {
@@ -98,7 +101,13 @@ func start(o options) error {
 		return err
 	}
 	if o.wait {
-		if status := follow(o.name, pid, signals); status != 0 {
+		var translated unix.Signal
+		if o.imageSignal {
+			if translated, err = b.stopSignal(); err != nil {
+				warn(o.name, "%v", err)
+			}
+		}
+		if status := follow(o.name, pid, signals, translated); status != 0 {
 			return exitStatus{nil, status}
 		}
 	}

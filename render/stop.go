@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 
@@ -29,36 +30,65 @@ func (b bundle) recordStopSignal(o options, signal string) error {
 	return os.WriteFile(b.file("stop-signal"), []byte(strconv.Itoa(int(number))), 0o600)
 }
 
-// stop is ExecStop= of a service whose unit sets no signal. Where the image wants another
-// than SIGTERM, it sends that and waits for the end: systemd's own signal, which follows,
-// would cut short what the image's began. TimeoutStopSec= ends the wait.
-func stop(o options) error {
-	data, err := os.ReadFile(bundleOf(o.root, o.name).file("stop-signal"))
+// stopSignal is the recorded one; 0: none, the image agrees with SIGTERM.
+func (b bundle) stopSignal() (unix.Signal, error) {
+	data, err := os.ReadFile(b.file("stop-signal"))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	number, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	number, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 7)
 	if err != nil {
-		return err
+		return 0, fmt.Errorf("%s: %w", b.file("stop-signal"), err)
 	}
+	return unix.Signal(number), nil
+}
+
+// stop is ExecStop= of a service whose unit sets no signal. It lets a start finish that
+// is still going on. Where the image wants another signal than SIGTERM, it sends that and
+// waits for the end: systemd's own, which follows, would cut short what the image's began.
+// When TimeoutStopSec= ends the wait, it kills: without that, the time would begin anew.
+func stop(o options) error {
+	b := bundleOf(o.root, o.name)
 	pid, err := strconv.Atoi(os.Getenv("MAINPID"))
 	if err != nil || pid <= 1 {
 		return nil // it has ended
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
-	if err == nil {
-		defer unix.Close(fd)
-		err = unix.PidfdSendSignal(fd, unix.Signal(number), nil, 0)
-	}
 	if err == unix.ESRCH {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("send %s to process %d: %w", unix.SignalName(unix.Signal(number)), pid, err)
+		return fmt.Errorf("watch process %d: %w", pid, err)
 	}
+	defer unix.Close(fd)
+	number, err := b.stopSignal()
+	if err != nil {
+		return err
+	}
+	sent := number
+	if sent == 0 {
+		sent = unix.SIGTERM // by systemd
+	}
+	awaitReadiness(pid, fd, sent, b.awaitStart())
+	if number == 0 {
+		return nil
+	}
+	err = unix.PidfdSendSignal(fd, number, nil, 0)
+	if err == unix.ESRCH {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("send %s to process %d: %w", unix.SignalName(number), pid, err)
+	}
+	impatient := make(chan os.Signal, 1)
+	signal.Notify(impatient, unix.SIGTERM)
+	go func() {
+		<-impatient
+		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}()
 	for {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
 		if n > 0 {

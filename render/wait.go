@@ -51,8 +51,9 @@ func stopRequest(signals chan os.Signal) unix.Signal {
 
 // follow waits for the payload and hands on the signals that reach this program. It
 // returns the payload's exit status; if a signal ended it, the same one ends this
-// program, so that systemd sees the same.
-func follow(name string, pid int, signals chan os.Signal) int {
+// program, so that systemd sees the same. For systemd's SIGTERM, the payload gets another
+// one if it is not 0.
+func follow(name string, pid int, signals chan os.Signal, instead unix.Signal) int {
 	fd, err := unix.PidfdOpen(pid, 0) // its number may be another's as soon as it is reaped
 	if err != nil {
 		report(priorityError, name, fmt.Errorf("watch process %d: %w", pid, err))
@@ -60,6 +61,9 @@ func follow(name string, pid int, signals chan os.Signal) int {
 	}
 	go func() {
 		for s := range signals {
+			if s == unix.SIGTERM && instead != 0 {
+				s = instead
+			}
 			unix.PidfdSendSignal(fd, s.(unix.Signal), nil, 0)
 		}
 	}()

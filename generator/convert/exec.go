@@ -20,6 +20,12 @@ func (d *draft) execLines() {
 			d.warn(line, "Notify= means nothing with Type=oneshot, ignoring", "")
 		}
 	}
+	// What the unit does not say, the image does.
+	signal, _ := lastValue(d.service, "KillSignal")
+	asImage := signal == "" && d.c.StopSignal == "" && d.c.Image != ""
+	if oneshot && asImage {
+		start += " --image-signal"
+	}
 	id := d.id()
 	t.set("ExecStartPre", d.Render+" --unit=%y %N")
 	for _, line := range effective(d.service, "ExecStartPre") {
@@ -47,8 +53,7 @@ func (d *draft) execLines() {
 	for _, line := range effective(d.service, "ExecStop") {
 		t.set(line.Key, line.Value)
 	}
-	// What the unit does not say, the image does; a oneshot service has ended by then.
-	if signal, _ := lastValue(d.service, "KillSignal"); signal == "" && d.c.StopSignal == "" && d.c.Image != "" && !oneshot {
+	if asImage && !oneshot {
 		t.set("ExecStop", "-"+d.Render+" --stop %N")
 	}
 	for _, line := range effective(d.service, "ExecStopPost") {

@@ -175,7 +175,7 @@ func checkExec(t *testing.T, text string, set *units.Set) {
 			const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 			runtime, is := strings.CutPrefix(w, "--runtime=")
 			id, isID := strings.CutPrefix(w, "--id=")
-			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--wait", "--reload", "--stop", "--clean", "--fail"}, w) ||
+			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--wait", "--image-signal", "--reload", "--stop", "--clean", "--fail"}, w) ||
 				is && strings.Trim(runtime, letters+"._+/-") == "" || isID && strings.Trim(id, letters+"._-%") == "")
 		}
 		for _, u := range set.Units {

@@ -30,20 +30,43 @@ payload service '[Service]' KillSignal=SIGTERM
 says 'got TERM' /tmp/journal
 fails says 'got USR1' /tmp/journal
 
-# Deaf to the image's signal, it is asked by SIGTERM, and then killed.
+# Deaf to the image's signal, it is killed when the time is over: the time does not begin anew.
 container deaf <<'X'
 [Container]
 Image=127.0.0.1:5000/signal:1
-Exec=/bin/sh -c 'trap "" USR1; trap "echo got TERM; exit 0" TERM; echo listens; while :; do sleep 0.05; done'
-StopTimeout=1
+Exec=/bin/sh -c 'trap "" USR1 TERM; echo listens; while :; do sleep 0.05; done'
+StopTimeout=2
 X
 systemctl start deaf
 logged deaf listens
-before=$SECONDS
 systemctl stop deaf
-test $((SECONDS - before)) -le 3
-logged deaf 'got TERM'
+test "$(show deaf Result)" = timeout
+logged deaf 'Stopping timed out'
+fails says "State 'stop-sigterm' timed out" /tmp/journal
 test -z "$(runc list -q)"
+systemctl reset-failed deaf
+
+# A oneshot service, too, is stopped as its image wants it.
+container once <<'X'
+[Container]
+Image=127.0.0.1:5000/signal:1
+Exec=/bin/sh -c 'for s in TERM USR1; do trap "echo got $s; exit 0" $s; done; echo listens; while :; do sleep 0.05; done'
+[Service]
+Type=oneshot
+X
+systemctl start --no-block once
+logged once listens
+systemctl stop once
+logged once got
+says 'got USR1' /tmp/journal
+sed -i '$aKillSignal=SIGTERM' /etc/containers/systemd/once.syscontainer
+systemctl daemon-reload
+journalctl --rotate --vacuum-time=1ms -q
+systemctl start --no-block once
+logged once listens
+systemctl stop once
+logged once got
+says 'got TERM' /tmp/journal
 
 # One that ends by itself has nobody to be sent a signal.
 container short <<'X'
