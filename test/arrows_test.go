@@ -18,13 +18,14 @@ var arrows = map[string][]string{
 	"units":             {},
 	"generator":         {"units", "generator/convert"},
 	"generator/convert": {"units"},
-	"render":            {"units", "pull/store", "pull/accounts"},
-	"pull":              {"units", "generator/convert", "pull/store", "pull/accounts", "pull/registry", "pull/layer", "pull/ostree"},
+	"render":            {"units", "pull/store", "pull/accounts", "pull/atomic"},
+	"pull":              {"units", "generator/convert", "pull/store", "pull/accounts", "pull/atomic", "pull/registry", "pull/layer", "pull/ostree"},
 	"pull/registry":     {},
 	"pull/layer":        {},
 	"pull/ostree":       {},
 	"pull/store":        {},
 	"pull/accounts":     {},
+	"pull/atomic":       {},
 	"test":              nil, // support for tests, imported by tests only: checked from the other end
 }
 
