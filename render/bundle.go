@@ -19,6 +19,7 @@ import (
 //	rootfs        where it is mounted
 //	targets       what the image lacks to mount on
 //	volatile      where memory for Volatile=yes and Rootfs=…:O is mounted
+//	machine-id, journald.conf   for a systemd in the container
 //	mapped        where mounts with other owners are made first
 //	hosts, resolv.conf, credentials   what the container sees of these
 //	stop-signal   the image's, as a number; none: SIGTERM, or the unit's

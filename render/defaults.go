@@ -103,7 +103,7 @@ func kernelMounts(c *units.Container) []rspec.Mount {
 		mqueue = mountOf("/dev/mqueue", "bind", "/dev/mqueue", "bind", "rprivate", "nosuid", "noexec", "nodev")
 	}
 	cgroup := mountOf("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime")
-	if !unmasked(c, "/sys/fs/cgroup") {
+	if !unmasked(c, "/sys/fs/cgroup") && !c.Systemd {
 		cgroup.Options = append(cgroup.Options, "ro")
 	}
 	dev := mountOf("/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k")

@@ -36,7 +36,7 @@ func environment(c *units.Container, image *imageConfig, h host, hostName string
 	if h.Credentials != "" {
 		last = append(last, "CREDENTIALS_DIRECTORY="+credentialsPath)
 	}
-	return append(layers, last)
+	return append(layers, append(last, h.Systemd.environment()...))
 }
 
 // assignments drops what no environment can hold.

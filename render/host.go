@@ -27,6 +27,7 @@ type host struct {
 	ResolvConf   string            // what the container sees as /etc/resolv.conf, "" if there is none
 	Hosts        string            // the same of /etc/hosts
 	Zone         string            // the same of /etc/localtime; only with Timezone=
+	Systemd      innerSystemd      // what Systemd=yes needs
 	Init         string            // a program for RunInit=
 	Credentials  string            // directory of credentials, "" if there are none
 	Environ      []string          // of this service

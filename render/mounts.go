@@ -40,7 +40,7 @@ func mounts(c *units.Container, h host) ([]rspec.Mount, error) {
 	}
 	list = append(list, deviceMounts(h.Devices)...)
 	slices.Reverse(list) // of two for one destination the later wins, here the first found
-	list = slices.Concat(list, defaultMounts(c, h), volumeMounts(c, h), scratchMounts(c, h))
+	list = slices.Concat(list, defaultMounts(c, h), volumeMounts(c, h), systemdMounts(c, h), scratchMounts(c, h))
 	seen := make(map[string]bool, len(list))
 	list = slices.DeleteFunc(list, func(m rspec.Mount) bool {
 		twice := seen[m.Destination]

@@ -162,9 +162,12 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 		return err
 	}
 	if err := settleMounts(t, s); err != nil {
+	if err := lookSystemd(b, o, c, t, &h); err != nil {
 		return err
 	}
-	plan := rootPlan{Lower: []string{g.rootfs}, Share: sharesMounts(c)}
+		return err
+	}
+	plan := rootPlan{Lower: []string{g.rootfs}, Share: sharesMounts(c), Delegate: c.Systemd}
 	if err := plan.mapVolumes(b, c, s, h, given); err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ type rootPlan struct {
 	Given  *idMaps       `json:"given,omitempty"`  // of what is given to the payload; nil: nothing
 	Mapped []mappedMount `json:"mapped,omitempty"` // made before the root, which they may be part of
 
+	Delegate bool `json:"delegate,omitempty"` // the payload manages its cgroup
+
 	// Volatile is the checkout, with its own owners, when Upper and Work lie in memory that
 	// is mounted above them at each start; "": they lie on a disk.
 	Volatile string `json:"volatile,omitempty"`

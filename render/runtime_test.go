@@ -129,6 +129,7 @@ func TestRealRuntimes(t *testing.T) {
 		"mapped":      {[]string{"0\n0\n", "busybox 0 0\n", "map 0 200000 65536\n", "/ read-only"}, nil},
 		"bare-mapped": {[]string{"0\n0\n", "\n/srv/here\n", "busybox 0 0\n", "b 65534 65534\n", "here 0 0\n", "etc 0 0\n", "/ read-only", "/tmp writable"}, nil},
 		"auto":        {[]string{"0\n0\n", "busybox 0 0\n", "map 0 4000000000 70000\n", "/ writable", "etc 0 0\n", "x 0 0\n"}, nil},
+		"systemd":     {[]string{"/ read-only", "/run writable", "/tmp writable", "map 0 200000 65536\n", "container_uuid=", "/run/kept\n", "etc 0 0\n"}, nil},
 		"kept":        {[]string{"0\n0\n", "busybox 0 0\n", "map 0 300000 1000 1000 400000 2\n", "/ writable", "here 0 0\n", "x 0 0\n"}, nil},
 	}
 	machineFor(t)

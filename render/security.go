@@ -65,6 +65,9 @@ func labels(c *units.Container, h host) (process, mount string) {
 		return value
 	}
 	kind := "container_t"
+	if c.Systemd {
+		kind = "container_init_t"
+	}
 	if c.SELinux.Disable {
 		kind = "spc_t"
 	}

@@ -94,6 +94,10 @@ func look(t *testing.T, c *units.Container, h *host) {
 		m := idRange{4000000000, uint64(c.UserNSAuto)}.maps()
 		c.UIDMap, c.GIDMap = m.UID, m.GID
 	}
+	if c.Systemd { // lookSystemd does
+		dir := "/run/syscontainer/" + h.Name
+		h.Systemd = innerSystemd{"0123456789abcdef0123456789abcdef", dir + "/machine-id", syslogSocket, dir + "/journald.conf"}
+	}
 	if c.RunInit {
 		h.Init = "/usr/bin/catatonit"
 	}

@@ -75,6 +75,9 @@ func start(o options) error {
 		removeState(o, l, unit)
 		return err
 	}
+	if err == nil {
+		err = plan.delegate(unit)
+	}
 	pid, err := b.pid()
 	if err == nil && !o.wait {
 		b.lockStart()

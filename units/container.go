@@ -21,6 +21,7 @@ type Container struct {
 	GroupAdd         []string
 	WorkingDir       string // absolute; "": not set
 	RunInit          bool   // a small init is process 1, not the payload
+	Systemd          bool   // the payload is a systemd, process 1 of the container
 
 	Volumes       []Volume
 	Mounts        []Mount // of Mount=

@@ -118,6 +118,7 @@ func (r *reading) finish() {
 	r.privileges()
 	r.identities()
 	r.sysctls()
+	r.systemd()
 
 	d.Environment = lastOfEach(d.Environment)
 	d.Sysctl = lastOfEach(d.Sysctl)

@@ -37,6 +37,7 @@ var keys = [...]key{
 	many("GroupAdd", groupAddForm, func(d *draft) *[]string { return &d.GroupAdd }),
 	one("WorkingDir", pathForm, func(d *draft) *string { return &d.WorkingDir }),
 	one("RunInit", boolForm, func(d *draft) *bool { return &d.RunInit }),
+	one("Systemd", boolForm, func(d *draft) *bool { return &d.Systemd }),
 
 	many("Volume", volumeForm, func(d *draft) *[]Volume { return &d.Volumes }),
 	many("Mount", mountForm, func(d *draft) *[]Mount { return &d.Mounts }),

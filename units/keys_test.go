@@ -8,7 +8,7 @@ import (
 // samples are a value for each key that is not its default.
 var samples = map[string]string{
 	"Image": "q.io/b", "Rootfs": "/srv", "ContainerName": "x", "ServiceName": "x", "Exec": "a b", "Entrypoint": "/bin/sh", "Environment": "A=1",
-	"EnvironmentFile": "/etc/a", "EnvironmentHost": "yes", "HttpProxy": "on", "User": "a", "Group": "b", "GroupAdd": "c", "WorkingDir": "/w", "RunInit": "1",
+	"EnvironmentFile": "/etc/a", "EnvironmentHost": "yes", "HttpProxy": "on", "User": "a", "Group": "b", "GroupAdd": "c", "WorkingDir": "/w", "RunInit": "1", "Systemd": "yes",
 	"Volume": "/a:/b", "Mount": "type=bind,src=/a,dst=/c", "Tmpfs": "/t", "ReadOnly": "no", "ReadOnlyTmpfs": "no", "Volatile": "yes", "ShmSize": "1g", "Timezone": "local",
 	"AddDevice": "/dev/a", "Propagation": "shared", "Privileged": "yes", "AddCapability": "KILL", "DropCapability": "all", "NoNewPrivileges": "no", "SeccompProfile": "unconfined",
 	"AppArmor": "p", "SecurityLabelType": "t", "SecurityLabelLevel": "s0", "SecurityLabelFileType": "f", "SecurityLabelDisable": "yes", "SecurityLabelNested": "yes",
@@ -57,7 +57,7 @@ func TestEmptyAssignment(t *testing.T) {
 }
 
 func TestBooleans(t *testing.T) {
-	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "Privileged", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories"} {
+	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "Systemd", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "Privileged", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories"} {
 		refuses(t, map[string]string{name + "=ture": "web:3: " + name + "=: \"ture\" is no boolean\nhint: write yes or no"})
 	}
 }

@@ -16,13 +16,14 @@ func (d *draft) execLines() {
 	}
 	if oneshot {
 		start += " --wait"
+		d.refuseInnerSystemd()
 		if _, line := lastValue(d.container, "Notify"); d.c.Notify {
 			d.warn(line, "Notify= means nothing with Type=oneshot, ignoring", "")
 		}
 	}
 	// What the unit does not say, the image does.
 	signal, _ := lastValue(d.service, "KillSignal")
-	asImage := signal == "" && d.c.StopSignal == "" && d.c.Image != ""
+	asImage := signal == "" && d.c.StopSignal == "" && d.c.Image != "" && !d.c.Systemd
 	if oneshot && asImage {
 		start += " --image-signal"
 	}

@@ -54,13 +54,16 @@ func (d *draft) stopping() {
 		twice("StopSignal", "KillSignal")
 		d.t.set("KillSignal", d.c.StopSignal)
 	}
+	if d.c.Systemd {
+		d.stoppingSystemd()
+	}
 	own, _ := lastValue(d.service, "TimeoutStopSec")
 	both, _ := lastValue(d.service, "TimeoutSec")
 	switch {
 	case d.c.StopTimeout != units.NotSet:
 		twice("StopTimeout", "TimeoutStopSec")
 		d.t.set("TimeoutStopSec", span(d.c.StopTimeout))
-	case own == "" && both == "":
+	case own == "" && both == "" && !d.c.Systemd:
 		d.t.set("TimeoutStopSec", "10s")
 	}
 }

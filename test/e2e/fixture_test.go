@@ -107,6 +107,7 @@ func makeFixture(t *testing.T) fixture {
 	put("payload", image.Image{Layers: []image.Layer{base, {Entries: []image.Entry{program}}}, Config: shell})
 	put("etcd", image.Image{Layers: etcd(t), Config: image.Config{Env: []string{"PATH=/usr/local/bin"}}})
 
+	put("systemd", systemdImage(t, base))
 	for tag, img := range volumeImages(base, shell) {
 		put(tag, img)
 	}
