@@ -20,6 +20,7 @@ import (
 //	targets       what the image lacks to mount on
 //	volatile      where memory for Volatile=yes and Rootfs=…:O is mounted
 //	machine-id, journald.conf   for a systemd in the container
+//	shm, mqueue   where these directories of another container's /dev are mounted
 //	mapped        where mounts with other owners are made first
 //	hosts, resolv.conf, credentials   what the container sees of these
 //	stop-signal   the image's, as a number; none: SIGTERM, or the unit's
@@ -83,7 +84,7 @@ func (b bundle) remove() error {
 	if _, err := os.Lstat(string(b)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	mounted := []string{b.rootfs(), b.volatile()}
+	mounted := []string{b.rootfs(), b.volatile(), b.file("shm"), b.file("mqueue")}
 	entries, err := os.ReadDir(b.file("mapped"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

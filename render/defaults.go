@@ -47,7 +47,7 @@ var scratchDirectories = []struct {
 // defaultMounts are what every container gets; a default with a source that is not there
 // is left out.
 func defaultMounts(c *units.Container, h host) []rspec.Mount {
-	list := kernelMounts(c)
+	list := sharePeers(kernelMounts(c), h)
 	for _, f := range []struct{ target, source, also string }{{"/etc/resolv.conf", h.ResolvConf, "noexec"}, {"/etc/hosts", h.Hosts, "noexec"},
 		{"/etc/localtime", h.Zone, "noexec"}, {credentialsPath, h.Credentials, "noexec"}, {initPath, h.Init, "exec"}} {
 		if f.source != "" {

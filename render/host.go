@@ -37,12 +37,13 @@ type host struct {
 	Globs        map[string][]string
 	Volumes      []imageVolume // of the image
 	Scratch      map[string]scratch
-	Devices      []node         // what AddDevice= gives
-	Peers        map[string]int // processes of other containers, by service
-	Seccomp      *dockerProfile // the file of SeccompProfile=, or the machine's; nil: ours
-	NoX32        bool           // the kernel answers no system call of x32; only with Seccomp
-	AppArmor     bool           // the kernel confines by AppArmor
-	SELinux      bool           // it confines by SELinux, with a policy for containers
+	Devices      []node            // what AddDevice= gives
+	Peers        map[string]int    // processes of other containers, by service
+	Shared       map[string]string // where directories of IPC='s container will be, by their names there
+	Seccomp      *dockerProfile    // the file of SeccompProfile=, or the machine's; nil: ours
+	NoX32        bool              // the kernel answers no system call of x32; only with Seccomp
+	AppArmor     bool              // the kernel confines by AppArmor
+	SELinux      bool              // it confines by SELinux, with a policy for containers
 }
 
 // source is what stands at the source of a bind mount.

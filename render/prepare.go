@@ -153,7 +153,14 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err := lookVolumes(o, c, g.config, t, u, &h); err != nil {
 		return err
 	}
+	if err := lookSystemd(b, o, c, t, &h); err != nil {
+		return err
+	}
 	if h.Credentials, err = showCredentials(b, c, u); err != nil {
+		return err
+	}
+	plan := rootPlan{Lower: []string{g.rootfs}, Share: sharesMounts(c), Delegate: c.Systemd}
+	if err := b.planShared(c, &plan, &h); err != nil {
 		return err
 	}
 	h.Rootfs, h.Cgroup = b.rootfs(), unit
@@ -162,12 +169,8 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 		return err
 	}
 	if err := settleMounts(t, s); err != nil {
-	if err := lookSystemd(b, o, c, t, &h); err != nil {
 		return err
 	}
-		return err
-	}
-	plan := rootPlan{Lower: []string{g.rootfs}, Share: sharesMounts(c), Delegate: c.Systemd}
 	if err := plan.mapVolumes(b, c, s, h, given); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type rootPlan struct {
 	Map    *idMaps       `json:"map,omitempty"`    // the user namespace; nil: none
 	Given  *idMaps       `json:"given,omitempty"`  // of what is given to the payload; nil: nothing
 	Mapped []mappedMount `json:"mapped,omitempty"` // made before the root, which they may be part of
+	Shared []peerMount   `json:"shared,omitempty"` // of another container
 
 	Delegate bool `json:"delegate,omitempty"` // the payload manages its cgroup
 
@@ -266,6 +267,11 @@ func (p rootPlan) mount(at string) error {
 	if err := p.mountMapped(); err != nil {
 		return err
 	}
+	for _, m := range p.Shared {
+		if err := m.mount(); err != nil {
+			return err
+		}
+	}
 	if p.Volatile != "" {
 		if err := p.mountVolatile(); err != nil {
 			return err
@@ -386,6 +392,9 @@ func (p rootPlan) assemble(at string) (release func(), err error) {
 			unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 			if p.Volatile != "" {
 				unix.Unmount(filepath.Dir(p.Upper), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+			}
+			for _, m := range p.Shared {
+				unix.Unmount(m.At, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 			}
 			for _, m := range p.Mapped {
 				unix.Unmount(m.At, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
