@@ -129,7 +129,14 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if name == "" {
 		name = g.config.Config.User
 	}
-	u, err := lookupUser(t, name, c.GroupAdd)
+	seen, err := t.asSeen(o, c)
+	if err != nil {
+		return err
+	}
+	if seen != t {
+		defer seen.close()
+	}
+	u, err := lookupUser(seen, name, c.GroupAdd)
 	if err != nil {
 		return err
 	}
@@ -168,7 +175,7 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return err
 	}
-	if err := settleMounts(t, s); err != nil {
+	if err := settleMounts(seen, s); err != nil {
 		return err
 	}
 	if err := plan.mapVolumes(b, c, s, h, given); err != nil {
@@ -178,8 +185,13 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return fmt.Errorf("write %s: %w", b.file("config.json"), err)
 	}
-	if document, s, err = patch(document, s, c.ConfigPatches); err != nil {
-		return err
+	if len(c.ConfigPatches) > 0 {
+		if document, s, err = patch(document, s, c.ConfigPatches); err != nil {
+			return err
+		}
+		if document, err = settlePatched(b, document, s, seen); err != nil {
+			return err
+		}
 	}
 	if err := plan.layers(b, o, c, t, s, h); err != nil {
 		return err
@@ -221,7 +233,7 @@ func (p *rootPlan) layers(b bundle, o options, c *units.Container, t *tree, s *r
 	case !c.ReadOnly && c.Rootfs != "":
 		p.Direct, p.Label = true, ""
 	case !c.ReadOnly:
-		dir := filepath.Join("/", o.root, store.Dir, "containers", o.name)
+		dir := writtenDir(o)
 		p.Upper, p.Work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
 		if err := sameMaps(dir, p.Map); err != nil {
 			return err

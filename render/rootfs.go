@@ -91,7 +91,7 @@ func missingTargets(t *tree, s *rspec.Spec, isFile func(source string) bool) ([]
 	var missing []target
 	covers := make(map[string]bool, len(s.Mounts))
 	for _, m := range s.Mounts {
-		file := m.Type == "bind" && isFile(m.Source)
+		file := isBind(m) && isFile(m.Source)
 		at, err := t.resolve(m.Destination, covers)
 		switch {
 		case err != nil:
@@ -359,7 +359,7 @@ func (p rootPlan) mountOverlay(at string) error {
 	}
 	err := unix.Mount("overlay", at, "overlay", flags, data)
 	if errors.Is(err, unix.ENODEV) {
-		return withHint(fmt.Errorf("mount the root: this kernel has no overlay file system"), "modprobe overlay")
+		return errNoOverlay()
 	}
 	if errors.Is(err, unix.EINVAL) && p.Map != nil {
 		return withHint(fmt.Errorf("mount the root with other owners: this kernel cannot (overlay, %s)", data), "UIDMap= needs Linux 5.19")
@@ -368,6 +368,10 @@ func (p rootPlan) mountOverlay(at string) error {
 		return fmt.Errorf("mount the root (overlay, %s): %w", data, err)
 	}
 	return nil
+}
+
+func errNoOverlay() error {
+	return withHint(errors.New("mount the root: this kernel has no overlay file system"), "modprobe overlay")
 }
 
 // overlayPath escapes what separates paths and options.

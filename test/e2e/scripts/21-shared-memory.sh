@@ -28,15 +28,8 @@ END
 	test "$(cat "/proc/$(show owner MainPID)/root/dev/shm/$name")" = "from-$name"
 }
 joins friend
-if crun --version && systemctl start owner; then
-	container probe <<'END'
-[Container]
-Image=127.0.0.1:5000/base:1
-Exec=/bin/true
-Runtime=crun
-END
-	if systemctl start probe; then joins crun-friend Runtime=crun; fi # not on hosts without controllers
-fi
+# crun wants a limit raised for its list of devices, which not every machine lets it do.
+! command -v crun || joins crun-friend Runtime=crun 'ConfigPatch={"linux":{"resources":{"devices":null}}}'
 joins mapped UIDMap=0:500000:65536 GIDMap=0:500000:65536
 # Also where the root is mounted on the host for the time of the start.
 mkdir -p /srv/both

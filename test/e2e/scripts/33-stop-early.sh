@@ -9,7 +9,10 @@ for runtime in runc crun; do
 done
 chmod 755 /srv/slow/*
 for runtime in runc crun; do
-	$runtime --version >/dev/null || continue
+	command -v $runtime || continue
+	# crun wants a limit raised for its list of devices, which not every machine lets it do.
+	more=''
+	[ $runtime != crun ] || more='ConfigPatch={"linux":{"resources":{"devices":null}}}'
 	for patience in 0 0.4; do # until it handles signals
 		container "early-$runtime" <<END
 [Container]
@@ -17,8 +20,8 @@ Image=127.0.0.1:5000/base:1
 Runtime=/srv/slow/$runtime
 Exec=/bin/sh -c 'sleep $patience; trap "echo bye after $patience; exit 0" TERM; while :; do sleep 0.05; done'
 StopTimeout=5
+$more
 END
-		if [ $runtime = crun ] && ! systemctl start early-crun; then break; fi # not on hosts without controllers
 		systemctl start "early-$runtime"
 		systemctl stop "early-$runtime"
 		test "$(show "early-$runtime" Result) $(show "early-$runtime" ActiveState)" = 'success inactive'
