@@ -80,8 +80,12 @@ func inHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	long := ""
+	if machines.Long() {
+		long = "SYSCONTAINER_TEST_LONG=1 "
+	}
 	res := machines.Run(t, machines.Options{Bare: true, Binds: map[string]string{"/srv/program": filepath.Dir(program), "/srv/render": here},
-		Script: "cd /srv/render\n/srv/program/" + filepath.Base(program) + " -test.v -test.run '^" + t.Name() + "$'\n"})
+		Script: "cd /srv/render\n" + long + "/srv/program/" + filepath.Base(program) + " -test.v -test.run '^" + t.Name() + "$'\n"})
 	t.Log(res.Stdout)
 	if res.Exit != 0 {
 		t.Fatal(res)
@@ -144,14 +148,9 @@ func TestRealRuntimes(t *testing.T) {
 	defer unix.Close(fd)
 	t.Setenv("NOTIFY_SOCKET", socket)
 
-	for _, kind := range stateKinds {
-		file, err := exec.LookPath(kind)
-		if err != nil {
-			t.Run(kind, func(t *testing.T) { need(t, kind) })
-			continue
-		}
+	for label, file := range realRuntimes(t) {
 		for _, name := range cases(t) {
-			t.Run(kind+"/"+name, func(t *testing.T) {
+			t.Run(label+"/"+name, func(t *testing.T) {
 				c, _ := readCase(t, name)
 				document, err := os.ReadFile("testdata/" + name + ".image")
 				if err != nil {
@@ -209,6 +208,28 @@ func TestRealRuntimes(t *testing.T) {
 	}
 }
 
+// realRuntimes are the machine's, and of other ages those that long tests have at hand.
+func realRuntimes(t *testing.T) map[string]string {
+	all := make(map[string]string)
+	for _, kind := range stateKinds {
+		file, err := exec.LookPath(kind)
+		if err != nil {
+			t.Run(kind, func(t *testing.T) { need(t, kind) })
+			continue
+		}
+		all[kind] = file
+	}
+	if others, _ := filepath.Glob("/opt/parts/runc-*/runc"); machines.Long() {
+		for _, file := range others {
+			all[filepath.Base(filepath.Dir(file))] = file
+		}
+		if len(others) == 0 {
+			t.Run("runc of other ages", func(t *testing.T) { need(t, "test/run --long") })
+		}
+	}
+	return all
+}
+
 // machineFor puts what the cases name where they name it: this is a machine to throw away.
 func machineFor(t *testing.T) {
 	t.Helper()
@@ -225,8 +246,8 @@ func machineFor(t *testing.T) {
 	if err := os.MkdirAll("/run/render-test", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// crun writes what a container's namespaces have by the machine's /proc, which a
 	machineProfiles = nil // the list under test is ours
+	// crun writes what a container's namespaces have by the machine's /proc, which a
 	// host in a container cannot write.
 	unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND, "")
 	// This program is an init, too: see TestMain.

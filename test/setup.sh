@@ -72,7 +72,7 @@ needs() {
 	END
 	case $1 in
 	bench) printf '%s\n' "debootstrap debootstrap" "podman podman" ;;
-	long) echo "debootstrap debootstrap" ;;
+	long) printf '%s\n' "debootstrap debootstrap" "/usr/include/seccomp.h libseccomp-dev" ;;
 	esac
 }
 
@@ -176,8 +176,26 @@ setup_quadlet() {
 	rm -rf "$tmp"
 }
 
+# runc of other ages than Debian's, from its own source.
+setup_runtimes() {
+	for v in 1.3.6 1.4.3 1.5.2; do
+		to=$parts/usr/bin/runc-$v
+		[ -x "$to/runc" ] && continue
+		say "building runc $v"
+		tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+		(
+			cd "$tmp" && export CGO_ENABLED=1 GOFLAGS=-mod=mod
+			go mod init build && go get "github.com/opencontainers/runc@v$v" &&
+				go build -tags seccomp -ldflags=-s -o runc github.com/opencontainers/runc
+		) >"$cache/runc.log" 2>&1 || { tail -n 20 "$cache/runc.log" >&2; die "building runc $v failed"; }
+		mkdir -p "$to" && mv "$tmp/runc" "$to/.runc" && mv "$to/.runc" "$to/runc"
+		rm -rf "$tmp"
+	done
+}
+
 setup_parts() {
 	mkdir -p "$cache"
+	[ "$1" != long ] || setup_runtimes
 	[ "$1" = try ] || setup_quadlet
 	part busybox-static busybox
 	part docker-registry docker-registry
