@@ -14,6 +14,7 @@ import (
 	"gopkg.in/ini.v1"
 
 	"syscontainer/pull/layer"
+	"syscontainer/units"
 )
 
 // settings are syscontainer.conf(5).
@@ -121,6 +122,12 @@ func (s *settings) set(section, key, value string) (err error) {
 		return err
 	case "Store.PruneGrace":
 		s.pruneGrace, err = parseTime(value)
+		return err
+	case "Network.Subnet": // for render, which reads no other
+		if value == "" {
+			return nil
+		}
+		_, err = units.ParseSubnets(value)
 		return err
 	}
 	if section == "Limits" {

@@ -23,6 +23,7 @@ import (
 //	shm, mqueue   where these directories of another container's /dev are mounted
 //	mapped        where mounts with other owners are made first
 //	hosts, resolv.conf, credentials   what the container sees of these
+//	bridge.json, network.json, netavark   of Network=bridge: what is wanted, what was made
 //	stop-signal   the image's, as a number; none: SIGTERM, or the unit's
 //	pid           of the payload, written by the runtime
 //

@@ -19,5 +19,8 @@ func clean(o options) error {
 			return err // the bundle may be in use
 		}
 	}
+	if err := disconnect(o, b); err != nil {
+		return err
+	}
 	return b.remove()
 }

@@ -91,7 +91,7 @@ func kernelMounts(c *units.Container) []rspec.Mount {
 	if c.Privileged {
 		sys.Options = []string{"nosuid", "noexec", "nodev", "rw"}
 	}
-	if mapsIDs(c) && c.Network != "none" {
+	if mapsIDs(c) && c.Network != "none" && c.Network != "bridge" {
 		sys = mountOf("/sys", "bind", "/sys", "rbind", "rprivate", "nosuid", "noexec", "nodev", "ro")
 	}
 	shm := mountOf("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", shmSize(c.ShmSize))

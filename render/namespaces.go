@@ -39,7 +39,7 @@ func namespaces(c *units.Container, h host) ([]rspec.LinuxNamespace, error) {
 		kind, name, _ := strings.Cut(s.value, ":")
 		switch {
 		case s.value == "host" || s.value == "" && s.key == "Network":
-		case s.value == "private" || s.value == "none" || s.value == "":
+		case s.value == "private" || s.value == "none" || s.value == "bridge" || s.value == "":
 			list = append(list, rspec.LinuxNamespace{Type: s.kind})
 		case kind == "ns":
 			list = append(list, rspec.LinuxNamespace{Type: s.kind, Path: path.Clean(name)})

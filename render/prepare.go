@@ -39,6 +39,13 @@ func prepare(o options) error {
 	if err := removeState(o, l, unit); err != nil {
 		return err
 	}
+	if err := disconnect(o, b); err != nil {
+		return fmt.Errorf("clear the network of an earlier start: %w", err)
+	}
+	bridge, err := lookBridge(o, c) // before anything is fetched for it, too
+	if err != nil {
+		return err
+	}
 	if err := b.remove(); err != nil {
 		return fmt.Errorf("clear the bundle of an earlier start: %w", err)
 	}
@@ -46,6 +53,7 @@ func prepare(o options) error {
 	if err != nil {
 		return err
 	}
+	g.bridge = bridge
 	if err := b.create(); err != nil {
 		return fmt.Errorf("make the bundle: %w", err)
 	}
@@ -80,6 +88,7 @@ type ground struct {
 	rootfs string // without links on its way: runtimes refuse a root that is reached through one
 	link   string // to the image's directory; "": there is none
 	config *imageConfig
+	bridge *bridgePlan // nil: it is on none
 }
 
 func findGround(o options, c *units.Container) (g ground, err error) {
@@ -154,7 +163,7 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return err
 	}
-	if err := nameFiles(b, c, &h); err != nil {
+	if err := nameFiles(b, c, &h, g.bridge); err != nil {
 		return err
 	}
 	if err := lookVolumes(o, c, g.config, t, u, &h); err != nil {

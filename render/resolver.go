@@ -15,7 +15,10 @@ const longestHostFile = 64 << 20
 // machine's own files, or where the unit says something, files in the bundle. Without
 // a network, only what the unit says. Who joins another container's network knows the
 // names that one knows.
-func nameFiles(b bundle, c *units.Container, h *host) error {
+func nameFiles(b bundle, c *units.Container, h *host, bridge *bridgePlan) error {
+	if bridge != nil {
+		return bridge.nameFiles(b, c, h)
+	}
 	network := c.Network != "none"
 	if other, joins := strings.CutPrefix(c.Network, "container:"); joins {
 		for _, f := range []struct {

@@ -44,7 +44,7 @@ func TestNameFiles(t *testing.T) {
 	} {
 		unit, h := base(), host{Hosts: machine, ResolvConf: machine}
 		c.change(unit)
-		if err := nameFiles(bundle(t.TempDir()), unit, &h); err != nil {
+		if err := nameFiles(bundle(t.TempDir()), unit, &h, nil); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range []struct{ name, want string }{{h.Hosts, c.hosts}, {h.ResolvConf, c.resolv}} {

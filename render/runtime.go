@@ -50,14 +50,20 @@ func findRuntime(name string) (string, error) {
 // $XDG_RUNTIME_DIR, which moves crun's state elsewhere.
 func runtimeCommand(l launch, root string, args ...string) *exec.Cmd {
 	cmd := exec.Command(l.Runtime, l.Command(root, args...)...)
+	cmd.Env = helperEnvironment()
+	return cmd
+}
+
+// helperEnvironment is the service's without what systemd means for this program alone.
+func helperEnvironment() (environ []string) {
 	for _, v := range os.Environ() {
 		switch name, _, _ := strings.Cut(v, "="); name {
 		case "NOTIFY_SOCKET", "XDG_RUNTIME_DIR", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC":
 		default:
-			cmd.Env = append(cmd.Env, v)
+			environ = append(environ, v)
 		}
 	}
-	return cmd
+	return environ
 }
 
 // stateKinds are the directories below /run where runtimes keep their containers.

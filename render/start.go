@@ -47,6 +47,10 @@ func start(o options) error {
 	if err != nil {
 		return fmt.Errorf("read the bundle: %w", err)
 	}
+	bridge, err := b.bridgePlan()
+	if err != nil {
+		return fmt.Errorf("read the bundle: %w", err)
+	}
 	passed, err := handedOver(o)
 	if err != nil {
 		return err
@@ -71,14 +75,20 @@ func start(o options) error {
 	create := append([]string{"create", "--bundle", string(b), "--pid-file", b.file("pid")}, passed.options()...)
 	err = call(l, o, b, passed.files, append(create, l.ID)...)
 	release()
+	if err == nil {
+		err = plan.delegate(unit)
+	}
 	if err != nil {
 		removeState(o, l, unit)
 		return err
 	}
-	if err == nil {
-		err = plan.delegate(unit)
-	}
 	pid, err := b.pid()
+	if err == nil && bridge != nil {
+		if err = connect(o, b, bridge, pid); err != nil {
+			removeState(o, l, unit)
+			return err
+		}
+	}
 	if err == nil && !o.wait {
 		b.lockStart()
 		err = announce(o, pid)

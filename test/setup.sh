@@ -59,6 +59,8 @@ needs() {
 	umoci umoci test
 	/usr/share/containers/seccomp.json golang-github-containers-common test
 	strace strace test
+	iptables iptables test
+	nft nftables test
 	mkfs.ext4 e2fsprogs test
 	cpio cpio test
 	zstd zstd test
@@ -139,7 +141,7 @@ part() {
 	mkdir -p "$parts/usr/bin"
 	for f; do
 		found=
-		for d in bin usr/bin; do
+		for d in bin usr/bin usr/lib/podman usr/libexec/podman; do
 			[ -e "$tmp/x/$d/$f" ] || continue
 			cp "$tmp/x/$d/$f" "$parts/usr/bin/.$f" && mv "$parts/usr/bin/.$f" "$parts/usr/bin/$f"
 			found=1
@@ -203,6 +205,7 @@ setup_parts() {
 	part etcd-server etcd
 	part etcd-client etcdctl
 	part catatonit catatonit
+	part netavark netavark
 	[ -e "$cache/kernel/vmlinuz" ] && return
 	is_debian || die "this system is not Debian 12 or 13 and lacks: linux-image-cloud-amd64"
 	meta=linux-image-cloud-amd64

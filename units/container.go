@@ -50,7 +50,9 @@ type Container struct {
 	UIDMap, GIDMap  []IDMap // both empty: no user namespace, but for UserNSAuto; never only one
 	UserNSAuto      uint32  // how many users and groups of the machine's a start chooses for UIDMap and GIDMap; 0: none
 
-	Network   string   // "host" (default), "none", or a namespace, see IPC
+	Network   string   // "host" (default), "none", "bridge", or a namespace, see IPC
+	Ports     []Port   // only with "bridge"; none overlaps another
+	IP, IP6   string   // addresses on the bridge; "": any
 	PID       string   // "private" (default), "host", or a namespace, see IPC
 	IPC       string   // "private" (default), "host", "ns:/PATH", or "container:NAME": NAME.syscontainer, in a service NAME.service
 	UTS       string   // as IPC; "": host name of its own or not, as HostName needs
@@ -144,7 +146,7 @@ type IDMap struct{ Container, Host, Size uint32 }
 // Host is a line of /etc/hosts.
 type Host struct {
 	Names   []string
-	Address string
+	Address string // or HostGateway, only with a bridge
 }
 
 // Credential is a credential of systemd.exec(5) that the payload gets.

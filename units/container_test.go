@@ -137,7 +137,6 @@ func TestContainerErrors(t *testing.T) {
 		"Tmpfs=/a:size=,ro":      "web:3: Tmpfs=: option \"size=\" has a malformed value\nhint: for example size=64M",
 		"ReadOnly=ture":          "web:3: ReadOnly=: \"ture\" is no boolean\nhint: write yes or no",
 		"AddCapability=NET_ADMN": "web:3: AddCapability=: \"NET_ADMN\" is no capability\nhint: did you mean \"CAP_NET_ADMIN\"?",
-		"Network=bridge":         "web:3: Network=: network \"bridge\" is not possible: no network is made here\nhint: write host, none, ns:/run/netns/NAME for a network that another program makes, or NAME.syscontainer",
 		"HostName=a..b":          "web:3: HostName=: \"a..b\" is no host name\nhint: at most 64 letters, digits, - and .",
 		"Notify=healthy":         "web:3: Notify=: \"healthy\" is not possible, there are no health checks\nhint: let the payload send READY=1, and set WatchdogSec= in [Service]",
 		"Runtime=crun --x":       "web:3: Runtime=: \"crun --x\" is no program\nhint: for example \"crun\" or \"/usr/local/bin/runc\"",
@@ -147,7 +146,7 @@ func TestContainerErrors(t *testing.T) {
 		"Tmpfiles=y /a":          "web:3: Tmpfiles=: \"y\" is no type of tmpfiles.d(5)\nhint: the form is TYPE PATH [MODE USER GROUP AGE ARGUMENT], see tmpfiles.d(5)",
 		"Tmpfiles=d a":           "web:3: Tmpfiles=: \"d a\" names no absolute path\nhint: the form is TYPE PATH [MODE USER GROUP AGE ARGUMENT], see tmpfiles.d(5)",
 		"Tmpfiles=d /a rx":       "web:3: Tmpfiles=: invalid mode \"rx\"\nhint: the form is TYPE PATH [MODE USER GROUP AGE ARGUMENT], see tmpfiles.d(5)",
-		"PublishPort=80:80":      "web:3: PublishPort= of Quadlet is not possible\nhint: with Network=host every port the payload opens is the machine's; a socket unit passes one port on",
+		"PublishPort=80:80":      "web:3: PublishPort= needs Network=bridge\nhint: write Network=bridge; with Network=host, every port that the payload opens is the machine's",
 		"NoNewPrivileges=enable": "web:3: NoNewPrivileges=: \"enable\" is no boolean\nhint: write yes or no",
 		"AddCapability=KILL\nDropCapability=kill": `web:4: "KILL" stands in AddCapability= and in DropCapability=`,
 		// All of them, not the first.

@@ -115,10 +115,11 @@ func (r *reading) finish() {
 	if slices.Contains(d.DNS, "none") && (len(d.DNS) > 1 || d.DNSOption != nil || d.DNSSearch != nil) {
 		r.complain("DNS", "DNS=none leaves /etc/resolv.conf alone, and other keys fill it", "remove DNS=none, or the other DNS…= lines")
 	}
+	r.networks()
 	r.privileges()
 	r.identities()
-	r.sysctls()
 	r.systemd()
+	r.sysctls()
 
 	d.Environment = lastOfEach(d.Environment)
 	d.Sysctl = lastOfEach(d.Sysctl)

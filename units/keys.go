@@ -70,6 +70,9 @@ var keys = [...]key{
 	one("UserNS", userNSForm, func(d *draft) *userNS { return &d.userNS }),
 
 	one("Network", networkForm, func(d *draft) *string { return &d.Network }),
+	{"PublishPort", setPublish, false},
+	one("IP", addressForm, func(d *draft) *string { return &d.IP }),
+	one("IP6", address6Form, func(d *draft) *string { return &d.IP6 }),
 	one("PID", namespaceForm, func(d *draft) *string { return &d.PID }),
 	one("IPC", namespaceForm, func(d *draft) *string { return &d.IPC }),
 	one("UTS", namespaceForm, func(d *draft) *string { return &d.UTS }),

@@ -32,6 +32,8 @@ func TestEmptyAssignment(t *testing.T) {
 		switch k.name {
 		case "Group":
 			around = "User=a\n"
+		case "PublishPort", "IP", "IP6":
+			around = "Network=bridge\n"
 		case "Rootfs":
 			around = "Image=\n"
 		}

@@ -20,7 +20,7 @@ func TestManualKnowsEveryKey(t *testing.T) {
 	}
 	text, _, _ = strings.Cut(text, "\n# ")
 	entries := make(map[string]string)
-	heads := regexp.MustCompile(`(?m)^\*([A-Za-z]+)=\*\n`).FindAllStringSubmatchIndex(text, -1)
+	heads := regexp.MustCompile(`(?m)^\*([A-Za-z0-9]+)=\*\n`).FindAllStringSubmatchIndex(text, -1)
 	for i, head := range heads {
 		end := len(text)
 		if i+1 < len(heads) {

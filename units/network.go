@@ -1,13 +1,10 @@
 package units
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 func networkForm(n *scope, s string) (string, []error, error) {
 	switch s {
-	case "host", "none":
+	case "host", "none", "bridge":
 		return s, nil, nil
 	case "private":
 		return "none", nil, nil
@@ -16,9 +13,12 @@ func networkForm(n *scope, s string) (string, []error, error) {
 	if s, found, err := sharedNamespace(n, s); found {
 		return s, nil, err
 	}
-	const hint = "write host, none, ns:/run/netns/NAME for a network that another program makes, or NAME.syscontainer"
-	if name == "bridge" || name == "pasta" || name == "slirp4netns" || strings.HasSuffix(name, ".network") {
-		return "", nil, wrong(hint, "network ", quote(s), " is not possible: no network is made here")
+	if name == "bridge" {
+		return "", nil, wrong("write Network=bridge; IP= and IP6= give it an address", "network ", quote(s), " is not possible: the bridge has no options")
+	}
+	const hint = "write host, none, bridge, ns:/run/netns/NAME for a network that another program makes, or NAME.syscontainer"
+	if name == "pasta" || name == "slirp4netns" || strings.HasSuffix(name, ".network") {
+		return "", nil, wrong(hint, "network ", quote(s), " is not possible: there are no networks but the bridge")
 	}
 	return "", nil, wrong(hint, "network ", quote(s), " is not possible")
 }
@@ -116,6 +116,9 @@ func dnsSearchForm(n *scope, s string) ([]string, []error, error) {
 	return words, nil, nil
 }
 
+// HostGateway stands for the machine, in the address of a Host.
+const HostGateway = "host-gateway"
+
 // hostForm reads NAME[;NAME…]:ADDRESS.
 func hostForm(n *scope, s string) ([]Host, []error, error) {
 	const form = "the form is NAME:ADDRESS or NAME;NAME:ADDRESS"
@@ -130,10 +133,7 @@ func hostForm(n *scope, s string) ([]Host, []error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if address == "host-gateway" {
-		return nil, nil, wrong("with Network=host the machine is localhost; else write its address", quote(address), " is not possible: there is no gateway")
-	}
-	if !validAddress(address) {
+	if address != HostGateway && !validAddress(address) {
 		return nil, nil, wrong(form, quote(address), " is no address")
 	}
 	h := Host{Names: strings.Split(names, ";"), Address: address}
@@ -143,52 +143,4 @@ func hostForm(n *scope, s string) ([]Host, []error, error) {
 		}
 	}
 	return []Host{h}, nil, nil
-}
-
-// validAddress accepts an IPv4 address of four numbers, or an IPv6 address without a
-// zone (RFC 4291, 2.2). net/netip would cost each boot its init.
-func validAddress(s string) bool {
-	if strings.IndexByte(s, ':') < 0 {
-		return validIPv4(s)
-	}
-	before, after, short := strings.Cut(s, "::")
-	groups, ok := ipv6Groups(before, !short)
-	if !short {
-		return ok && groups == 8
-	}
-	more, okAfter := ipv6Groups(after, true)
-	return ok && okAfter && groups+more <= 7
-}
-
-// ipv6Groups counts the groups of 16 bits; the last two may be an IPv4 address where
-// they end the address.
-func ipv6Groups(s string, last bool) (n int, ok bool) {
-	if s == "" {
-		return 0, true
-	}
-	for {
-		group, rest, more := strings.Cut(s, ":")
-		if !more && last && strings.IndexByte(group, '.') >= 0 {
-			return n + 2, validIPv4(group)
-		}
-		if group == "" || len(group) > 4 || strings.Trim(group, "0123456789abcdefABCDEF") != "" {
-			return 0, false
-		}
-		if n++; !more {
-			return n, true
-		}
-		s = rest
-	}
-}
-
-func validIPv4(s string) bool {
-	n := 0
-	for part := range strings.SplitSeq(s, ".") {
-		number, err := strconv.ParseUint(part, 10, 8)
-		if err != nil || part != strconv.FormatUint(number, 10) {
-			return false
-		}
-		n++
-	}
-	return n == 4
 }

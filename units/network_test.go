@@ -1,14 +1,15 @@
 package units
 
 import (
+	"errors"
 	"net/netip"
-	"strings"
 	"testing"
 )
 
 func TestNamespaces(t *testing.T) {
 	decodes(t, map[string]func(*Container){
 		"Network=host":                     func(c *Container) {},
+		"Network=bridge":                   func(c *Container) { c.Network = "bridge" },
 		"Network=private":                  func(c *Container) { c.Network = "none" },
 		"Network=ns:/run/netns//x":         func(c *Container) { c.Network = "ns:/run/netns/x" },
 		"Network=ns:/run/netns/%N":         func(c *Container) { c.Network = "ns:/run/netns/web" },
@@ -20,12 +21,12 @@ func TestNamespaces(t *testing.T) {
 		"Cgroup=host":                      func(c *Container) { c.Cgroup = "host" },
 		"Cgroup=host\nCgroup=\nPID=\nIPC=": func(c *Container) {},
 	})
-	const network = "\nhint: write host, none, ns:/run/netns/NAME for a network that another program makes, or NAME.syscontainer"
+	const network = "\nhint: write host, none, bridge, ns:/run/netns/NAME for a network that another program makes, or NAME.syscontainer"
 	const namespace = "\nhint: write host, private, ns:PATH or NAME.syscontainer"
 	refuses(t, map[string]string{
-		"Network=x.network":         "web:3: Network=: network \"x.network\" is not possible: no network is made here" + network,
-		"Network=pasta:--map-gw":    "web:3: Network=: network \"pasta:--map-gw\" is not possible: no network is made here" + network,
-		"Network=slirp4netns:mtu=1": "web:3: Network=: network \"slirp4netns:mtu=1\" is not possible: no network is made here" + network,
+		"Network=x.network":         "web:3: Network=: network \"x.network\" is not possible: there are no networks but the bridge" + network,
+		"Network=pasta:--map-gw":    "web:3: Network=: network \"pasta:--map-gw\" is not possible: there are no networks but the bridge" + network,
+		"Network=slirp4netns:mtu=1": "web:3: Network=: network \"slirp4netns:mtu=1\" is not possible: there are no networks but the bridge" + network,
 		"Network=container:x":       "web:3: Network=: network \"container:x\" is not possible" + network,
 		"Network=ns:x":              `web:3: Network=: "x" is no absolute path`,
 		"Network=ns:":               `web:3: Network=: "" is no absolute path`,
@@ -41,7 +42,8 @@ func TestNamespaces(t *testing.T) {
 		"UTS=host\nHostName=x":      "web:4: HostName= needs a name space of its own, and UTS=host gives it another's\nhint: remove one of them",
 		"CgroupsMode=disabled":      "web:3: CgroupsMode=: only split is possible\nhint: the payload always runs in the unit's own cgroup",
 		"Pod=x.pod":                 "web:3: Pod= of Quadlet is not possible\nhint: write Network=NAME.syscontainer, IPC=NAME.syscontainer to share what containers of a pod share",
-		"IP=10.0.0.1":               "web:3: IP= of Quadlet is not possible\nhint: there is Network=host, Network=none and Network=ns:PATH",
+		"Network=bridge:mtu=9000":   "web:3: Network=: network \"bridge:mtu=9000\" is not possible: the bridge has no options\nhint: write Network=bridge; IP= and IP6= give it an address",
+		"NetworkAlias=db":           "web:3: NetworkAlias= of Quadlet is not possible\nhint: there is no name server; AddHost= writes names into /etc/hosts",
 	})
 }
 
@@ -81,7 +83,7 @@ func TestNames(t *testing.T) {
 		"DNSSearch=a..b":          "web:3: DNSSearch=: \"a..b\" is no domain\nhint: write names such as example.com, or . for none",
 		"DNSSearch=\"a\\nb\"":     "web:3: DNSSearch=: \"a\\nb\" is no domain\nhint: write names such as example.com, or . for none",
 		"AddHost=db":              "web:3: AddHost=: \"db\" has no address" + address,
-		"AddHost=db:host-gateway": "web:3: AddHost=: \"host-gateway\" is not possible: there is no gateway\nhint: with Network=host the machine is localhost; else write its address",
+		"AddHost=db:host-gateway": "web:3: AddHost=: \"host-gateway\" is not possible: there is no gateway\nhint: with Network=host the machine is localhost, with Network=bridge there is a gateway; else write its address",
 		"AddHost=db:10.0.0":       "web:3: AddHost=: \"10.0.0\" is no address" + address,
 		"AddHost=a;;b:1.2.3.4":    "web:3: AddHost=: \"\" is no host name" + address,
 		"AddHost=a b:1.2.3.4":     "web:3: AddHost=: \"a b\" is no host name" + address,
@@ -95,9 +97,19 @@ func FuzzAddress(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		_, err := netip.ParseAddr(s)
-		if want := err == nil && !strings.Contains(s, "%"); validAddress(s) != want {
-			t.Errorf("%q: %v, netip says %v", s, !want, want)
+		want, err := netip.ParseAddr(s)
+		if want.Zone() != "" {
+			err = errors.New("a zone")
+		}
+		got := ParseAddress(s)
+		if err != nil && got != nil || err == nil && string(got) != string(want.AsSlice()) {
+			t.Fatalf("%q: %v, netip says %v, %v", s, got, want, err)
+		}
+		if got != nil && !want.Is4In6() && FormatAddress(got) != want.String() {
+			t.Errorf("%q: written as %s, by netip as %s", s, FormatAddress(got), want)
+		}
+		if got != nil && string(ParseAddress(FormatAddress(got))) != string(got) {
+			t.Errorf("%q: written as %s, which is read as something else", s, FormatAddress(got))
 		}
 	})
 }

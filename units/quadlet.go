@@ -22,8 +22,8 @@ var quadletKeys = [...]struct {
 	{names: "ContainersConfModule", hint: "no configuration of podman is read: write the keys themselves"},
 	{names: "GlobalArgs", hint: "write RuntimeArgs= for options of the runtime"},
 	{names: "PodmanArgs", hint: "write ConfigPatch= for what no key says, RuntimeArgs= for options of the runtime"},
-	{names: "ExposeHostPort PublishPort", hint: "with Network=host every port the payload opens is the machine's; a socket unit passes one port on"},
-	{names: "IP IP6 NetworkAlias", hint: "there is Network=host, Network=none and Network=ns:PATH"},
+	{names: "ExposeHostPort", hint: "write PublishPort=8080:80; with Network=host every port the payload opens is the machine's"},
+	{names: "NetworkAlias", hint: "there is no name server; AddHost= writes names into /etc/hosts"},
 	{names: "HealthCmd HealthInterval HealthLogDestination HealthMaxLogCount HealthMaxLogSize HealthOnFailure HealthRetries " +
 		"HealthStartPeriod HealthStartupCmd HealthStartupInterval HealthStartupRetries HealthStartupSuccess " +
 		"HealthStartupTimeout HealthTimeout", hint: "with Notify=yes, WatchdogSec= in [Service] restarts a payload that hangs"},

@@ -56,6 +56,7 @@ type converter struct {
 
 	waits      map[string][]string         // services that one is ordered after because it shares
 	containers map[string]*units.Container // of services that others take volumes of
+	published  []published                 // ports of the units before
 }
 
 // Convert makes the plan for all units of a set. It writes nothing, and reads

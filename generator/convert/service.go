@@ -11,6 +11,7 @@ import (
 func (d *draft) write() {
 	t := d.t
 	d.share()
+	d.bridge()
 
 	t.section("Unit")
 	for i := range d.unit {

@@ -42,6 +42,12 @@ journal() { journalctl --sync; journalctl -b -q -o cat -u "$1" >/tmp/journal; }
 in_journal() { journal "$1" && says "${@:2}" /tmp/journal 2>/dev/null; }
 logged() { within 5 in_journal "$@" || { cat /tmp/journal >&2; return 1; }; }
 
+# rules: the firewall's, without what they counted and chains that may be empty.
+rules() {
+	{ iptables-save; nft list ruleset; } 2>/dev/null |
+		sed 's/ *counter packets [0-9]* bytes [0-9]*//; /^[#:]/d; /chain .* {$/d; /^[[:space:]]*}*$/d'
+}
+
 # processes NAME: those in the unit's cgroup, one a line.
 processes() { find "/sys/fs/cgroup$(show "$1" ControlGroup)" -name cgroup.procs -exec cat {} +; }
 

@@ -3,16 +3,20 @@
 // Command payload is what programs written for systemd do, for scripts to call in a container:
 //
 //	payload notify [--stdin] ASSIGNMENT…   sd_notify(3), with stdin's descriptor if asked; ends when systemd has read it
+//	payload dial HOST:PORT                 sends its input there, and shows the answer
+//	payload udp PORT                       sends back what comes to a port, for ever
 //	payload serve                          answers on every socket of sd_listen_fds(3) who it thinks it is
 package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -22,8 +26,12 @@ func main() {
 		err = notify(os.Args[2:])
 	case len(os.Args) == 2 && os.Args[1] == "serve":
 		err = serve()
+	case len(os.Args) == 3 && os.Args[1] == "dial":
+		err = dial(os.Args[2])
+	case len(os.Args) == 3 && os.Args[1] == "udp":
+		err = sendBack(os.Args[2])
 	default:
-		err = fmt.Errorf("usage: payload notify [--stdin] ASSIGNMENT… | serve")
+		err = fmt.Errorf("usage: payload notify [--stdin] ASSIGNMENT… | dial HOST:PORT | udp PORT | serve")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "payload:", err)
@@ -85,4 +93,35 @@ func serve() error {
 		}()
 	}
 	return <-done
+}
+
+func sendBack(port string) error {
+	c, err := net.ListenPacket("udp", ":"+port)
+	if err != nil {
+		return err
+	}
+	message := make([]byte, 1500)
+	for {
+		n, from, err := c.ReadFrom(message)
+		if err == nil {
+			_, err = c.WriteTo(message[:n], from)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// dial looks up names without the C library, of which a static busybox has too little.
+func dial(address string) error {
+	c, err := net.DialTimeout("tcp", address, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.Copy(c, os.Stdin); err != nil {
+		return err
+	}
+	_, err = io.Copy(os.Stdout, c)
+	return err
 }

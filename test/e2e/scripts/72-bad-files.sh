@@ -9,7 +9,7 @@ printf '[Container]\nExec=/bin/true\n' >$d/noimage.syscontainer
 printf '[Container]\n\nImage=Not A Reference!\n' >$d/badref.syscontainer
 printf '[Container]\nImage=busybox\n' >$d/shortname.syscontainer
 printf '[Container\nImage=127.0.0.1:5000/base:1\n' >$d/syntax.syscontainer
-printf '[Container]\nImage=127.0.0.1:5000/base:1\nVolume=relative:/x\nReadOnly=maybe\nNetwork=bridge\n' >$d/many.syscontainer
+printf '[Container]\nImage=127.0.0.1:5000/base:1\nVolume=relative:/x\nReadOnly=maybe\nNetwork=pasta\n' >$d/many.syscontainer
 head -c 3000 /dev/urandom >$d/garbage.syscontainer
 mkdir $d/directory.syscontainer
 ln -s /nowhere/at/all $d/dangling.syscontainer
@@ -42,7 +42,7 @@ fails_with dropped 10-broken.conf:2 nonsense
 fails_with many many.syscontainer:3 relative
 # All errors of a file, not the first.
 says many.syscontainer:4 maybe /tmp/journal
-says many.syscontainer:5 bridge /tmp/journal
+says many.syscontainer:5 pasta /tmp/journal
 test "$(show masked LoadState)" != loaded
 test "$(show empty LoadState)" != loaded
 
