@@ -25,12 +25,17 @@ type imported struct {
 	out   []string
 	end   int             // how many lines of out there are to the end of [Container]; 0: no such section yet
 	has   map[string]bool // keys of [Container] that were set
-	net   string          // "none", or "host": other lines depend on it
+	net   string          // "host", "none", "bridge", or another: other lines depend on it
+
+	bridged bool // Network=bridge stands in place of a network of podman
 }
 
 var callsPodman = regexp.MustCompile(`^[-@:+!]*(/usr/bin/|/bin/)?podman( |$)`)
 
-var noNetwork = regexp.MustCompile(`(^| )--net(work)?[= ]none( |$)`)
+var (
+	networkOption = regexp.MustCompile(`(^| )--net(work)?[= ]([^ ]+)`)
+	publishOption = regexp.MustCompile(`(^| )(-p|--publish)[= ]`)
+)
 
 // importFile translates a file. An error means that it is none; what cannot be kept
 // is said.
@@ -49,9 +54,18 @@ func importFile(file, to string) (*imported, error) {
 			continue
 		}
 		im.has[item.key] = true
-		if item.key == "Network" && item.value == "none" || item.key == "PodmanArgs" && noNetwork.MatchString(item.value) {
-			im.net = "none"
+		switch item.key {
+		case "Network":
+			im.net = networkKind(item.value)
+		case "PodmanArgs":
+			if said := networkOption.FindStringSubmatch(item.value); said != nil {
+				im.has["Network"], im.net = true, networkKind(said[3])
+			}
+			im.has["PublishPort"] = im.has["PublishPort"] || publishOption.MatchString(item.value)
 		}
+	}
+	if !im.has["Network"] && im.has["PublishPort"] {
+		im.net = "bridge"
 	}
 	for _, item := range im.items {
 		from := len(im.out)
@@ -184,8 +198,12 @@ func (im *imported) finish() {
 		lines = append([]string{"# As Quadlet has it; the default here is yes, which is safer."}, lines...)
 		im.out = slices.Insert(im.out, im.end, lines...)
 	}
-	if !im.has["Network"] && !im.has["PublishPort"] {
-		im.said = append(im.said, units.Printable(im.file)+": Network=: podman gives the container a network of its own, here it has the host's\n    hint: write Network=none if it needs no network\n")
+	switch {
+	case im.has["Network"]:
+	case im.has["PublishPort"]:
+		im.out = slices.Insert(im.out, im.end, "# As podman has it; the default here is the host's network.", "Network=bridge")
+	default:
+		im.said = append(im.said, units.Printable(im.file)+": Network=: podman gives the container a network of its own, here it has the host's\n    hint: write Network=bridge for one, or Network=none if it needs none\n")
 	}
 }
 

@@ -16,8 +16,10 @@ var translations map[string]func(*imported, *quadletItem)
 func init() { // they go round in a circle by way of PodmanArgs=
 	translations = map[string]func(*imported, *quadletItem){
 		"Image": (*imported).image, "Volume": (*imported).volume, "Mount": (*imported).mount, "Network": (*imported).network,
-		"PublishPort": (*imported).publishPort, "Secret": (*imported).secret, "Environment": (*imported).environment,
+		"PublishPort": (*imported).publishPort, "IP": (*imported).address, "IP6": (*imported).address, "Secret": (*imported).secret, "Environment": (*imported).environment,
 		"PodmanArgs": (*imported).podmanArgs,
+		"Exec":       (*imported).exec,
+		"Systemd":    (*imported).systemd,
 		"AutoUpdate": (*imported).keep,
 	}
 	for _, key := range booleans {
@@ -78,25 +80,54 @@ func (im *imported) image(item *quadletItem) {
 	}
 }
 
-// network keeps what is possible without podman's networks.
+// network keeps what is possible, and puts the bridge in the place of podman's networks.
 func (im *imported) network(item *quadletItem) {
 	if name, ok := strings.CutSuffix(item.value, ".container"); ok {
 		item = &quadletItem{line: item.line, section: item.section, key: item.key, value: name + ".syscontainer", from: item.shown()}
 	}
-	if item.value == "host" || item.value == "none" || strings.HasPrefix(item.value, "ns:") || strings.HasSuffix(item.value, ".syscontainer") {
+	if networkKind(item.value) != "bridge" || item.value == "bridge" {
 		im.asked(item)
 		return
 	}
-	im.drop(item, "there are no networks of podman here: Network=host applies", "write Network=none if it needs no network")
+	if im.bridged {
+		im.drop(item, "a container is on one network here, the bridge", "")
+		return
+	}
+	im.bridged = true
+	im.comment("the network of podman: " + item.value)
+	im.assign("Network", "bridge")
+	im.say(item, "becomes the one bridge that there is here, where containers know each other by address and not by name",
+		"write IP= for a container that others look for, and AddHost=NAME:ADDRESS for those")
+}
+
+// networkKind is what becomes of a Network=: "host", "none", "bridge", or another
+// namespace: "".
+func networkKind(value string) string {
+	switch {
+	case value == "host" || value == "none":
+		return value
+	case strings.HasPrefix(value, "ns:") || strings.HasPrefix(value, "container:") || strings.HasSuffix(value, ".syscontainer") || strings.HasSuffix(value, ".container"):
+		return ""
+	}
+	return "bridge"
 }
 
 func (im *imported) publishPort(item *quadletItem) {
-	if im.net == "none" {
+	switch im.net {
+	case "none":
 		im.drop(item, "with Network=none no port of the host leads into the container", "")
-		return
+	case "host":
+		im.drop(item, "with Network=host each port that the payload opens is the host's, with the number it has inside",
+			"let the payload listen on the port and the address that it is to have")
+	default:
+		im.asked(item)
 	}
-	im.drop(item, "Network=host applies: each port that the payload opens is the host's, with the number it has inside",
-		"let the payload listen on the port and the address that it is to have")
+}
+
+// address leaves out those of podman's networks.
+func (im *imported) address(item *quadletItem) {
+	im.drop(item, "the addresses of podman's networks are not those of the bridge here",
+		"write an address of the subnet that syscontainer.conf(5) says, "+units.DefaultSubnets+" unless changed")
 }
 
 // boolean writes what Quadlet takes a value for: all but four words are no.

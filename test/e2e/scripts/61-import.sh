@@ -36,7 +36,8 @@ snapshot $d >/tmp/before
 syscontainer import -o /tmp $d/app.container 2>/tmp/said
 cat /tmp/said /tmp/app.syscontainer
 snapshot $d | diff /tmp/before -
-says app.container:15: PublishPort= Network=host /tmp/said
+grep -qx Network=bridge /tmp/app.syscontainer
+grep -qx PublishPort=8080:80 /tmp/app.syscontainer
 says app.container:13: Volume= /var/lib/app/data /tmp/said
 says app.container:21: KillMode= /tmp/said
 says /var/lib/containers/storage/volumes/data/_data /tmp/said
