@@ -1,9 +1,16 @@
 package main
 
+import "errors"
+
 // clean is ExecStopPost=, after every end of the service, failed preparations
 // included. It needs nothing but the names and does not read the unit file, which
 // may be gone. With nothing left to remove it does nothing.
 func clean(o options) error {
+	err := cleanUp(o)
+	return errors.Join(err, leave(o, err == nil))
+}
+
+func cleanUp(o options) error {
 	unit, err := unitCgroup()
 	if err != nil {
 		return err

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"syscontainer/pull/store"
 )
 
 // Replaced by -ldflags "-X main.version=…".
@@ -41,6 +43,10 @@ it with "syscontainer pull" if need be, and write /run/syscontainer/NAME.
   --wait           with --start: stay until the payload ends, exit as it does
   --image-signal   with --wait: make the image's StopSignal of SIGTERM
   --id=ID          the runtime's name of the container
+  --caller=DIR     tell the program that listens in DIR what happens
+  --attach         with --start: the payload's streams are that program's
+  --terminal       the payload has a terminal, which that program holds
+  --remove         with --clean: what the container keeps on disk, too
   --reload         send ReloadSignal= or run ReloadCmd= in the container
   --stop           send the image's StopSignal, wait for the end
   --clean          remove what a stopped container left behind
@@ -62,9 +68,10 @@ const (
 
 // options are the command line.
 type options struct {
-	root, unit, runtime, id          string
+	root, unit, runtime, id, caller  string
 	start, reload, stop, clean, fail bool
 	notify, wait, imageSignal        bool
+	attach, terminal, remove         bool   // these, and caller: "syscontainer run"
 	name                             string // of the service, without ".service"
 }
 
@@ -105,6 +112,7 @@ func run(args []string) int {
 		report(priorityError, o.name, err)
 	} else {
 		reportFailure(o, err)
+		tellCaller(o, store.FailedMessage(err.Error()))
 		notify("STATUS=" + firstLine(err.Error()))
 	}
 	if status.code != 0 {
@@ -134,6 +142,8 @@ func parse(args []string) (o options, done string, err error) {
 			o.unit = v
 		} else if v, ok := value("--runtime"); ok {
 			o.runtime = v
+		} else if v, ok := value("--caller"); ok {
+			o.caller = v
 		} else if v, ok := value("--id"); ok {
 			o.id, hasID = v, true
 		} else {
@@ -154,6 +164,12 @@ func parse(args []string) (o options, done string, err error) {
 				o.fail = true
 			case "--notify":
 				o.notify = true
+			case "--attach":
+				o.attach = true
+			case "--terminal":
+				o.terminal = true
+			case "--remove":
+				o.remove = true
 			case "-h", "--help":
 				return o, usage, nil
 			case "--version":
@@ -181,6 +197,12 @@ func parse(args []string) (o options, done string, err error) {
 		return o, "", errors.New("--notify and --wait go with --start")
 	case o.imageSignal && !o.wait:
 		return o, "", errors.New("--image-signal goes with --wait")
+	case o.caller != "" && !validCaller(o):
+		return o, "", fmt.Errorf("--caller=%s: a directory of syscontainer run expected", o.caller)
+	case (o.attach || o.terminal) && (o.caller == "" || o.attach && !o.start || o.clean):
+		return o, "", errors.New("--attach and --terminal go with --caller and a start")
+	case o.remove && !o.clean:
+		return o, "", errors.New("--remove goes with --clean")
 	case hasID && (!o.start && !o.clean || !validID(o.id)):
 		return o, "", fmt.Errorf("--id=%s: a container's name, with --start or --clean, expected", o.id)
 	}

@@ -184,6 +184,7 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return err
 	}
+	s.Process.Terminal = o.terminal
 	if err := settleMounts(seen, s); err != nil {
 		return err
 	}

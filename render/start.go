@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"syscontainer/pull/store"
 )
 
 // barrierTimeout bounds the wait for systemd, which may be busy reloading.
@@ -24,7 +26,7 @@ const barrierTimeout = 10 * time.Second
 // exit status is lost, however soon it comes; and as the runtime has left, the
 // payload is systemd's own child.
 //
-// stdout and stderr of the unit become the payload's. On error no container and
+// stdin, stdout and stderr of the unit become the payload's. On error no container and
 // no runtime state is left.
 //
 // With --wait, for Type=oneshot, this program stays the main process instead, and ends
@@ -58,6 +60,13 @@ func start(o options) error {
 	if err := passed.tell(b); err != nil {
 		return err
 	}
+	give, err := unitStreams()
+	if err == nil && o.attach {
+		give, err = attach(o)
+	}
+	if err != nil {
+		return err
+	}
 	if err := leaveUnitCgroup(unit); err != nil {
 		return err
 	}
@@ -72,9 +81,19 @@ func start(o options) error {
 			return err
 		}
 	}
+	give.files = passed.files
 	create := append([]string{"create", "--bundle", string(b), "--pid-file", b.file("pid")}, passed.options()...)
-	err = call(l, o, b, passed.files, append(create, l.ID)...)
+	if o.terminal {
+		create = append(create, "--console-socket", filepath.Join(o.caller, store.ConsoleSocket))
+	}
+	err = call(l, o, b, give, append(create, l.ID)...)
 	release()
+	if o.attach {
+		give.close()
+	}
+	if err == nil && o.terminal {
+		_, err = attach(o)
+	}
 	if err == nil {
 		err = plan.delegate(unit)
 	}
@@ -99,7 +118,7 @@ func start(o options) error {
 		err = fmt.Errorf("stopped by %v", s)
 	}
 	if err == nil {
-		err = call(l, o, b, nil, "start", l.ID)
+		err = call(l, o, b, streams{out: os.Stdout, err: os.Stderr}, "start", l.ID)
 	}
 	if err != nil && o.wait {
 		removeState(o, l, unit)
@@ -157,14 +176,16 @@ func announce(o options, pid int) error {
 	return nil
 }
 
-// call runs the runtime with the unit's own stdout and stderr, for the payload
-// inherits them, no input, and files from descriptor 3 on. Its errors are read from a
-// log of its own.
-func call(l launch, o options, b bundle, files []*os.File, args ...string) error {
+// call runs the runtime with streams that the payload inherits. Its errors are read from
+// a log of its own.
+func call(l launch, o options, b bundle, give streams, args ...string) error {
 	// crun takes what stands before a colon for the kind of log, and a path may
 	// hold one: so a relative name.
 	cmd := runtimeCommand(l, o.root, append([]string{"--log", "runtime.log", "--log-format", "json"}, args...)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = string(b), os.Stdout, os.Stderr, files
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = string(b), give.out, give.err, give.files
+	if give.in != nil {
+		cmd.Stdin = give.in
+	}
 	err := cmd.Run()
 	if _, exited := err.(*exec.ExitError); !exited {
 		return err // none, or it could not be executed

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Root   string // where systemd's own unit files are looked for; "" or "/": the machine's
 	Render string // absolute path of the program that Exec lines call
+	Run    *Run   // one unit is of no file; nil: none is
 }
 
 // Plan is all that a generator is to write, below one directory, and to say.

@@ -28,11 +28,12 @@ func (d *draft) execLines() {
 		start += " --image-signal"
 	}
 	id := d.id()
-	t.set("ExecStartPre", d.Render+" --unit=%y %N")
+	unit, attach, leave := d.runOptions()
+	t.set("ExecStartPre", d.Render+" --unit="+unit+" %N")
 	for _, line := range effective(d.service, "ExecStartPre") {
 		t.set(line.Key, line.Value)
 	}
-	t.set("ExecStart", d.Render+" --start"+runtime+start+id+" %N")
+	t.set("ExecStart", d.Render+" --start"+runtime+start+id+attach+" %N")
 	if d.c.ReloadSignal != "" || len(d.c.ReloadCmd) > 0 {
 		if oneshot {
 			key := "ReloadCmd"
@@ -45,7 +46,7 @@ func (d *draft) execLines() {
 		for _, line := range effective(d.service, "ExecReload") {
 			d.fail(line, "ExecReload= in [Service] is not possible: [Container] says how to reload", "leave out one of them")
 		}
-		t.set("ExecReload", d.Render+" --reload --unit=%y %N")
+		t.set("ExecReload", d.Render+" --reload --unit="+d.unitFile()+" %N")
 	} else {
 		for _, line := range effective(d.service, "ExecReload") {
 			t.set(line.Key, line.Value)
@@ -60,7 +61,7 @@ func (d *draft) execLines() {
 	for _, line := range effective(d.service, "ExecStopPost") {
 		t.set(line.Key, line.Value)
 	}
-	t.set("ExecStopPost", "-"+d.Render+" --clean"+runtime+id+" %N")
+	t.set("ExecStopPost", "-"+d.Render+" --clean"+runtime+id+leave+" %N")
 }
 
 // ours are keys of [Service] that are not passed on where they stand.

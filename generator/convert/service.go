@@ -25,7 +25,9 @@ func (d *draft) write() {
 	if len(d.after) > 0 {
 		t.set("After", strings.Join(d.after, " "))
 	}
-	sourcePath(t, d.u)
+	if d.run() == nil {
+		sourcePath(t, d.u)
+	}
 	if paths := d.mountsNeeded(); paths != "" {
 		t.set("RequiresMountsFor", paths)
 	}
