@@ -28,6 +28,7 @@ type verb struct {
 var verbs = []verb{
 	{"check", "[FILE…]", "tell what is wrong with units", runCheck},
 	{"cat", "NAME…", "print units as they are in force", runCat},
+	{"run", "IMAGE [COMMAND…]", "run a container without a unit file", runRun},
 	{"exec", "NAME COMMAND…", "run a command in a container", runExec},
 	{"logs", "NAME", "show what a container said", runLogs},
 	{"import", "FILE.container…", "make units of Quadlet's files", runImport},
@@ -54,9 +55,15 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 func report(err error) int {
 	var usage usageError
+	var status exitStatus
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
+	case errors.As(err, &status):
+		if status.error != nil {
+			fmt.Fprintf(os.Stderr, "syscontainer: %v\n", status.error)
+		}
+		return status.code
 	case errors.As(err, &usage):
 		fmt.Fprintf(os.Stderr, "syscontainer: %v\n", err)
 		return 2

@@ -84,6 +84,20 @@ END
 	test ! -e $cgroup
 	test -z "$($runtime list -q)"
 
+	# A container without a file: its streams, its status, its limit, a terminal of its own.
+	run="syscontainer run --rm -k Runtime=$runtime -p MemoryMax=48M"
+	test "$(echo across | $run oci:/srv/oci:base cat)" = across
+	$run oci:/srv/oci:base sh -c 'x=0123456789abcdef; while :; do x=$x$x; done' && status=0 || status=$?
+	test $status = 137
+	$run -u 1000 oci:/srv/oci:base sh -c 'exit 7' && status=0 || status=$?
+	test $status = 7
+	echo "stty rows 22 cols 66; stty -g >/tmp/settings; $run -t oci:/srv/oci:base sh -c 'busybox stty size; exit 9'; echo \$? >/tmp/status; stty -g | diff /tmp/settings -" >/tmp/inner
+	timeout 60 script -qec 'sh /tmp/inner' /tmp/typescript </dev/null
+	grep '22 66' /tmp/typescript
+	test "$(cat /tmp/status)" = 9
+	test -z "$($runtime list -q)"
+	test -z "$(find /run/systemd/transient -name '50-syscontainer.conf')"
+
 	rm /run/stopped-$runtime
 	systemctl reset-failed $unit
 	systemctl start $unit
