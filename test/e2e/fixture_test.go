@@ -107,7 +107,9 @@ func makeFixture(t *testing.T) fixture {
 	put("payload", image.Image{Layers: []image.Layer{base, {Entries: []image.Entry{program}}}, Config: shell})
 	put("etcd", image.Image{Layers: etcd(t), Config: image.Config{Env: []string{"PATH=/usr/local/bin"}}})
 
-	put("systemd", systemdImage(t, base))
+	systemd, err := image.Systemd()
+	must(err)
+	put("systemd", image.Image{Layers: []image.Layer{base, {Entries: systemd}}, Config: image.Config{Cmd: []string{"/sbin/init"}, Env: []string{"PATH=/bin"}}})
 	for tag, img := range volumeImages(base, shell) {
 		put(tag, img)
 	}
