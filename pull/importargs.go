@@ -18,7 +18,7 @@ var podmanFlags = map[string]string{
 	"--memory": "Memory", "-m": "Memory", "--mount": "Mount", "--name": "ContainerName", "--network": "Network",
 	"--net": "Network", "--pid": "PID", "--pids-limit": "PidsLimit", "--privileged": "Privileged yes", "--pull": "Pull", "--read-only": "ReadOnly yes",
 	"--read-only-tmpfs": "ReadOnlyTmpfs yes", "--security-opt": "", "--shm-size": "ShmSize", "--stop-signal": "StopSignal",
-	"--stop-timeout": "StopTimeout", "--sysctl": "Sysctl", "--tmpfs": "Tmpfs", "--tz": "Timezone", "--ulimit": "Ulimit",
+	"--stop-timeout": "StopTimeout", "--sysctl": "Sysctl", "--systemd": "Systemd", "--tmpfs": "Tmpfs", "--tz": "Timezone", "--ulimit": "Ulimit",
 	"--user": "User", "-u": "User", "--userns": "UserNS", "--uts": "UTS", "--volume": "Volume", "-v": "Volume", "--workdir": "WorkingDir",
 	"-w": "WorkingDir", "--secret": "Secret", "--publish": "PublishPort", "-p": "PublishPort",
 }

@@ -18,6 +18,8 @@ func init() { // they go round in a circle by way of PodmanArgs=
 		"Image": (*imported).image, "Volume": (*imported).volume, "Mount": (*imported).mount, "Network": (*imported).network,
 		"PublishPort": (*imported).publishPort, "IP": (*imported).address, "IP6": (*imported).address, "Secret": (*imported).secret, "Environment": (*imported).environment,
 		"PodmanArgs": (*imported).podmanArgs,
+		"Exec":       (*imported).exec,
+		"Systemd":    (*imported).systemd,
 		"AutoUpdate": (*imported).keep,
 	}
 	for _, key := range booleans {
