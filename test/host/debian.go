@@ -18,7 +18,11 @@ func Debian(ctx context.Context, release string, more ...string) (string, error)
 	if exists(root) {
 		return root, nil
 	}
-	const script = `debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates "$1" "$2.part" >&2
+	const script = `exec 9>"$2.lock"
+flock 9
+[ ! -e "$2" ] || exit 0
+rm -rf "$2.part"
+debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates "$1" "$2.part" >&2
 printf '#!/bin/sh\nexit 101\n' >"$2.part/usr/sbin/policy-rc.d"
 chmod 755 "$2.part/usr/sbin/policy-rc.d"
 root=$2
