@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"pull/ostree":       {},
 	"pull/store":        {},
 	"pull/accounts":     {},
-	"pull/atomic":       {},
+	"pull/atomic":       {"units"},
 	"test":              nil, // support for tests, imported by tests only: checked from the other end
 }
 
