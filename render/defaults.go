@@ -55,7 +55,8 @@ func defaultMounts(c *units.Container, h host) []rspec.Mount {
 		}
 	}
 	if c.Notify {
-		list = append(list, mountOf(notifySocketPath, "bind", h.NotifySocket, "bind", "rprivate"))
+		// Read-only, it can be sent to, but its mode and owner stay the machine's.
+		list = append(list, mountOf(notifySocketPath, "bind", h.NotifySocket, "bind", "rprivate", "ro", "nosuid", "nodev", "noexec"))
 	}
 	return list
 }

@@ -73,6 +73,7 @@ for mode in sealed kept forgets sealed-users kept-users forgets-users; do
 	fails ask $mode busybox umount /sys/fs/cgroup
 	fails ask $mode sh -c 'echo x >/proc/sys/kernel/hostname'
 	fails ask $mode busybox chmod 600 /run/systemd/journal/syslog
+	fails ask $mode busybox chmod 600 /run/notify/notify.sock
 	test "$(cat "$cgroup/cgroup.procs")" = ''
 
 	ask $mode systemctl restart worker
