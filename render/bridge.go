@@ -191,11 +191,22 @@ func disconnect(o options, b bundle) error {
 		return nil
 	}
 	n.disconnect(o, b)
-	return nil
+	if len(bridgeLinks()) > 0 {
+		return nil
+	}
+	// The last one sees to those that ended and that nobody cleared, or will in a moment.
+	others, err := connected(o)
+	for name, other := range others {
+		if !other.alive() {
+			other.disconnect(o, bundleOf(o.root, name))
+		}
+	}
+	return err
 }
 
 // disconnect needs the lock.
 func (n network) disconnect(o options, b bundle) {
+	removePlaceholder() // of one that was killed
 	// The kernel takes the link away some time after the last process of the namespace,
 	// and netavark keeps the bridge while it is there.
 	if n.Link == 0 {
@@ -205,15 +216,35 @@ func (n network) disconnect(o options, b bundle) {
 			warn(o.name, "remove link %d of the bridge: %v", n.Link, err)
 		}
 	}
+	release := keepBridge(o, b)
 	if err := n.teardown(b); err != nil {
 		warn(o.name, "disconnect from the bridge: %v", err)
 	}
-	if len(bridgeLinks()) == 0 {
+	release()
+	if len(bridgeLinks()) == 0 && !othersConnected(o, b) {
 		removeBridge(o)
 	}
 	if err := os.Remove(b.file("network.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		warn(o.name, "%v", err)
 	}
+}
+
+// othersConnected tells whether a container but this one has not been disconnected yet.
+func othersConnected(o options, b bundle) bool {
+	others, err := connected(options{root: o.root, name: filepath.Base(string(b))})
+	return err != nil || len(others) > 0
+}
+
+// keepBridge holds a place on the bridge where all links are gone before all containers
+// were disconnected: netavark would take the first of several that ended for the last.
+func keepBridge(o options, b bundle) (release func()) {
+	if len(bridgeLinks()) > 0 || !othersConnected(o, b) {
+		return func() {}
+	}
+	if err := makePlaceholder(); err != nil {
+		warn(o.name, "keep the bridge: %v", err)
+	}
+	return removePlaceholder
 }
 
 // lockBridge waits for its turn. The lock is the kernel's and ends with this process.

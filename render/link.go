@@ -100,10 +100,30 @@ func freshNamespace() (path string, release func(), err error) {
 }
 
 // makeBridge makes an interface in the namespace of this thread.
-func makeBridge(name string) error {
-	kind := attribute(unix.IFLA_INFO_KIND, []byte("bridge"))
-	return askKernel(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, 0,
-		slices.Concat(attribute(unix.IFLA_IFNAME, append([]byte(name), 0)), attribute(unix.IFLA_LINKINFO, kind)))
+func makeBridge(name string) error { return makeLink(name, "bridge", nil) }
+
+const placeholderName = "syscontainer1"
+
+// makePlaceholder connects an interface with the bridge, if there is one.
+func makePlaceholder() error {
+	number := linkNumber(bridgeName)
+	if number == 0 {
+		return nil
+	}
+	return makeLink(placeholderName, "veth", attribute(unix.IFLA_MASTER, binary.NativeEndian.AppendUint32(nil, uint32(number))))
+}
+
+func removePlaceholder() {
+	if number := linkNumber(placeholderName); number != 0 {
+		deleteLink(number)
+	}
+}
+
+func makeLink(name, kind string, attributes []byte) error {
+	return askKernel(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, 0, slices.Concat(
+		attribute(unix.IFLA_IFNAME, append([]byte(name), 0)),
+		attribute(unix.IFLA_LINKINFO, attribute(unix.IFLA_INFO_KIND, []byte(kind))),
+		attributes))
 }
 
 // deleteLink takes an interface away; of a pair, both.
