@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 func debian(t *testing.T, release string) string {
 	t.Helper()
 	host.Need(t, "debootstrap")
-	root, err := host.Debian(t.Context(), release)
+	root, err := host.Debian(t.Context(), release, "netavark", "nftables")
 	if err != nil {
 		t.Fatal(err)
 	}
