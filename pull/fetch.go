@@ -51,7 +51,7 @@ func (f *fetcher) fetch(ctx context.Context) (store.Image, error) {
 	if err := w.Sweep(); err != nil {
 		return store.Image{}, err
 	}
-	f.progress.phase("asking for " + f.reference)
+	f.progress.still("asking for " + f.reference)
 	options := f.options
 	options.Stored = func(digest string) (manifest, config []byte) {
 		if image, complete := w.Has(digest); complete {

@@ -15,7 +15,7 @@ import (
 // The start path reads lines "BYTES TOTAL TEXT": bytes received so far, bytes
 // expected (0: not known yet), and a text for systemctl status. A line comes
 // when something moved, at most a few each second; silence means that nothing
-// moves.
+// moves, and "-" for BYTES that nothing has yet: the line says what is waited for.
 type progress struct {
 	mu       sync.Mutex
 	machine  *os.File // nil: nobody asked
@@ -47,6 +47,18 @@ func (p *progress) phase(text string) {
 	defer p.mu.Unlock()
 	p.text = text
 	p.tell()
+}
+
+// still begins a piece of work of which nobody knows yet whether it will move.
+func (p *progress) still(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = text
+	if p.machine == nil || p.bytes > 0 {
+		p.tell()
+		return
+	}
+	fmt.Fprintf(p.machine, "- 0 %s\n", text)
 }
 
 // expect says how much more will be received.

@@ -58,7 +58,7 @@ func runPull(ctx context.Context, root string, args []string) error {
 	options := registry.Options{Root: root, AuthFile: *authFile, Platform: *platform, RateLimit: settings.rateLimit}
 	for _, reference := range references {
 		if *online && !strings.Contains(reference, ":/") {
-			progress.phase("waiting for the network")
+			progress.still("waiting for the network")
 			waitOnline(ctx)
 		}
 		f := fetcher{root: root, reference: reference, options: options, settings: settings, progress: progress, repair: *repair}

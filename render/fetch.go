@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -57,7 +58,7 @@ func findImage(o options, c *units.Container) (store.Image, error) {
 // fetch runs "syscontainer pull" and keeps systemd informed. The start timeout is
 // not touched until something moves: a registry that does not answer fails the
 // start within the unit's own TimeoutStartSec=. From then on every progress grants
-// stallTime.
+// stallTime. A start that is stopped meanwhile says what it waited for.
 //
 // The child has a process group of its own, gets our SIGTERM, and dies with us.
 func fetch(o options, reference string) error {
@@ -101,7 +102,16 @@ func fetch(o options, reference string) error {
 
 	last := make(chan string, 1)
 	go func() { last <- sayings(os.Stderr, stderr, reference) }()
-	go followProgress(progress, notify)
+	var doing atomic.Value
+	doing.Store("")
+	go followProgress(progress, func(text string, moved bool) {
+		doing.Store(text)
+		state := "STATUS=" + text
+		if moved {
+			state += "\nEXTEND_TIMEOUT_USEC=" + strconv.FormatInt(stallTime.Microseconds(), 10)
+		}
+		notify(state)
+	})
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for stopped := false; ; {
@@ -116,7 +126,7 @@ func fetch(o options, reference string) error {
 			case err == nil:
 				return nil
 			case stopped:
-				return fmt.Errorf("%s pull was stopped", commandPath)
+				return errors.New(strings.TrimSuffix("stopped while "+doing.Load().(string), " while "))
 			case text != "":
 				return fmt.Errorf("%s", text)
 			}
@@ -153,20 +163,25 @@ func sayings(to io.Writer, from io.Reader, reference string) (failure string) {
 	}
 }
 
-// followProgress reads lines "BYTES TOTAL TEXT" until the end and tells systemd:
-// TEXT is the unit's status, and when it is a new one or BYTES grew, the start may
-// take stallTime more from now. Lines of another form are skipped.
-func followProgress(from io.Reader, tell func(string) error) {
+// followProgress reads lines "BYTES TOTAL TEXT" until the end and tells a TEXT that is
+// new, and whether anything moved: BYTES, or else the work, which is another now. A "-"
+// for BYTES says that nothing did. Lines of another form are skipped.
+func followProgress(from io.Reader, tell func(text string, moved bool)) {
 	lines := bufio.NewReaderSize(from, 4096)
 	var most uint64
 	var shown string
 	for {
 		line, err := lines.ReadSlice('\n')
 		if bytes.HasSuffix(line, []byte("\n")) {
-			bytes, text, ok := parseProgress(string(line[:len(line)-1]))
+			one := string(line[:len(line)-1])
+			waiting, still := strings.CutPrefix(one, "- ")
+			if still {
+				one = "0 " + waiting
+			}
+			bytes, text, ok := parseProgress(one)
 			if ok && (bytes > most || text != shown) {
 				most, shown = max(bytes, most), text
-				tell("STATUS=" + text + "\nEXTEND_TIMEOUT_USEC=" + strconv.FormatInt(stallTime.Microseconds(), 10))
+				tell(text, !still)
 			}
 		}
 		if err != nil && err != bufio.ErrBufferFull {

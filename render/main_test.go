@@ -86,15 +86,11 @@ func TestContainerID(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	var told []string
-	followProgress(strings.NewReader("0 0 resolving\n10 100 layer 1\n10 100 layer 1\nnonsense\n20 100 layer 1\n"+
-		"15 100 layer 1\n-1 5 x\n20 100 un\x1bpacking\n20 100 no end"), func(s string) error {
-		told = append(told, s)
-		return nil
+	followProgress(strings.NewReader("- 0 asking\n- 0 asking\n- x y\n0 0 resolving\n10 100 layer 1\n10 100 layer 1\nnonsense\n20 100 layer 1\n"+
+		"15 100 layer 1\n-1 5 x\n20 100 un\x1bpacking\n20 100 no end"), func(text string, moved bool) {
+		told = append(told, fmt.Sprint(text, " ", moved))
 	})
-	want := []string{"resolving", "layer 1", "layer 1", "unpacking"}
-	for i := range want {
-		want[i] = "STATUS=" + want[i] + "\nEXTEND_TIMEOUT_USEC=90000000"
-	}
+	want := []string{"asking false", "resolving true", "layer 1 true", "layer 1 true", "unpacking true"}
 	if !slices.Equal(told, want) {
 		t.Errorf("%q, want %q", told, want)
 	}

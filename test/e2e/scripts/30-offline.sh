@@ -30,7 +30,7 @@ Exec=/bin/sleep 1000
 StopTimeout=1
 
 [Service]
-TimeoutStartSec=20
+TimeoutStartSec=40
 END
 syscontainer pull 127.0.0.1:5000/base:1
 systemctl stop registry
