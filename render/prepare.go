@@ -64,7 +64,11 @@ func prepare(o options) error {
 		return err
 	}
 	if c.StopSignal == "" {
-		if err := b.recordStopSignal(o, g.config.Config.StopSignal); err != nil {
+		signal := g.config.Config.StopSignal
+		if c.Systemd {
+			signal = systemdStopSignal
+		}
+		if err := b.recordStopSignal(o, signal); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,10 @@ const (
 	journaldPath  = "/run/systemd/journald.conf.d/50-syscontainer.conf"
 )
 
+// systemdStopSignal asks a systemd to halt (systemd(1)). SIGTERM would make it execute
+// itself anew, and images rarely know better.
+const systemdStopSignal = "SIGRTMIN+3"
+
 // syslogSocket is the journal's (systemd-journald.service(8)).
 const syslogSocket = "/run/systemd/journal/dev-log"
 

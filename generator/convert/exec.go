@@ -23,7 +23,7 @@ func (d *draft) execLines() {
 	}
 	// What the unit does not say, the image does.
 	signal, _ := lastValue(d.service, "KillSignal")
-	asImage := signal == "" && d.c.StopSignal == "" && d.c.Image != "" && !d.c.Systemd
+	asImage := signal == "" && d.c.StopSignal == "" && (d.c.Image != "" || d.c.Systemd)
 	if oneshot && asImage {
 		start += " --image-signal"
 	}

@@ -1,8 +1,10 @@
 package convert
 
 // stoppingSystemd asks a systemd in the container to halt (systemd(1), SIGRTMIN+3): SIGTERM
-// would make it execute itself anew. It bounds the time its own services take, so
-// that ours does not cut them short: TimeoutStopSec= is left to the manager's default.
+// would make it execute itself anew. ExecStop= sends the same, once systemd can take it;
+// this is for when there is none, as before the start is over. It bounds the time its
+// own services take, so that ours does not cut them short: TimeoutStopSec= is left to the
+// manager's default.
 func (d *draft) stoppingSystemd() {
 	if signal, _ := lastValue(d.service, "KillSignal"); signal == "" && d.c.StopSignal == "" {
 		d.t.set("KillSignal", "SIGRTMIN+3")

@@ -120,6 +120,21 @@ within 10 again_runs
 systemctl stop again
 gone again
 
+# Stopped as soon as it is up, which without Notify=yes is before systemd can take a signal; and in the middle of a boot.
+inner hurried Notify=no
+for round in 1 2 3; do
+	systemctl start hurried
+	systemctl stop hurried
+	gone hurried
+done
+inner booting
+systemctl start --no-block booting
+begun() { test "$(show booting MainPID)" != 0; }
+within 10 begun
+systemctl stop booting
+within 10 test ! -e /sys/fs/cgroup/system.slice/booting.service
+fails test "$(show booting Result)" = timeout
+
 # What cannot go with it.
 inner not RunInit=yes PID=host Cgroup=host
 fails systemctl start not
