@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -215,5 +216,28 @@ func TestBridgeNames(t *testing.T) {
 	h := host{Name: "web", ResolvConf: hosts}
 	if err := nameFiles(bundle(t.TempDir()), unit, &h, new(bridgePlan)); err != nil || h.ResolvConf != "" {
 		t.Errorf("%q, %v", h.ResolvConf, err)
+	}
+}
+
+// What netavark is asked for, to the letter; a name of any length fits into a rule's comment.
+func TestBridgeOptions(t *testing.T) {
+	n := network{
+		Subnets: []string{"10.90.0.0/16", "fd00:90::/64"}, Addresses: []string{"10.90.0.7", "fd00:90::7"},
+		Ports: []units.Port{{Address: "::1", Host: 8000, Container: 80, Count: 3, Protocol: "udp"}},
+	}
+	got, err := json.Marshal(bridgeOptions("web@1", n))
+	want := `{"container_id":"web+1","container_name":"web+1",` +
+		`"port_mappings":[{"host_ip":"::1","container_port":80,"host_port":8000,"range":3,"protocol":"udp"}],` +
+		`"networks":{"syscontainer":{"interface_name":"eth0","static_ips":["10.90.0.7","fd00:90::7"]}},` +
+		`"network_info":{"syscontainer":{"name":"syscontainer","id":"` + networkID + `","driver":"bridge","network_interface":"syscontainer0",` +
+		`"created":"2025-01-01T00:00:00Z","subnets":[{"subnet":"10.90.0.0/16","gateway":"10.90.0.1"},{"subnet":"fd00:90::/64","gateway":"fd00:90::1"}],` +
+		`"ipv6_enabled":true,"internal":false,"dns_enabled":false,"ipam_options":{"driver":"host-local"}}}}`
+	if err != nil || string(got) != want {
+		t.Errorf("%s\nwant %s\n%v", got, want, err)
+	}
+	long := strings.Repeat("a", 240)
+	one, other := bridgeOptions(long+"1", n).ContainerID, bridgeOptions(long+"2", n).ContainerID
+	if len(one) != longestID || one == other {
+		t.Error(one, other)
 	}
 }

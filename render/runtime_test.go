@@ -118,6 +118,7 @@ func TestRealRuntimes(t *testing.T) {
 			"CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "/run/kept\n"}, []string{"notify"}},
 		"isolated": {[]string{"1234\n5678\n", "\nlonely.example\n", "/ read-only", "CapBnd:\t0000000000000400", "CapEff:\t0000000000000400",
 			"notify\n", "\n1\n"}, nil},
+		"bridge": {[]string{"\nrender-test-bridge\n", "\n1\n"}, nil}, // the link comes later
 		"mounts": {[]string{"0\n0\n", "\n/srv/here\n", "/ read-only", "/run writable", "CapEff:\t00000000800405fb", "\n1\n"},
 			[]string{"/run/kept\n"}},
 		"writable": {[]string{"0\n0\n", "/ writable"}, []string{"unshare: "}},
