@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -43,9 +44,17 @@ var verbs = []verb{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), heeded([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP})...)
 	defer stop()
 	os.Exit(report(run(ctx, os.Args[1:])))
+}
+
+// heeded leaves out the signals that the caller wants to be ignored, as nohup(1) does and
+// shells do in the background.
+func heeded(signals []os.Signal) []os.Signal {
+	return slices.DeleteFunc(slices.Clone(signals), func(s os.Signal) bool {
+		return s != syscall.SIGTERM && signal.Ignored(s) // one must stay: none would mean all
+	})
 }
 
 // usageError is a command line that was not understood: exit status 2.

@@ -30,6 +30,7 @@ const (
 // course is what has happened to the service.
 type course struct {
 	attached bool
+	started  bool   // for sure; one that ends at once may not be told
 	failure  string // why there is no payload
 	end      *store.End
 	job      string    // result of the start; "": not known yet
@@ -40,7 +41,7 @@ type course struct {
 // follow stays with the service until it has ended; with -d, until it has started.
 func (s *session) follow() error {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn...)
+	signal.Notify(signals, heeded(passedOn)...)
 	defer signal.Stop(signals)
 	var c course
 	for wait := slow; ; {
@@ -51,6 +52,9 @@ func (s *session) follow() error {
 			continue
 		case event := <-s.told:
 			switch event := event.(type) {
+			case started:
+				c.started = true
+				continue
 			case attached:
 				c.attached = true
 				if err := s.front.begin(); err != nil {
@@ -95,21 +99,21 @@ func (s *session) follow() error {
 // over is called when the service has ended.
 func (s *session) over(c *course) error {
 	if s.front != nil {
-		signal.Reset(passedOn...) // somebody may not want to wait for a reader that is slow
+		signal.Reset(heeded(passedOn)...) // somebody may not want to wait for a reader that is slow
 		s.front.finish()
 		s.front.close()
 	}
+	if c.stopped != nil {
+		return exitStatus{nil, 128 + int(c.stopped.(syscall.Signal))}
+	}
 	said := c.failure
-	payload := c.attached && said == "" && c.end != nil && c.end.Code != ""
-	if payload {
+	if c.attached && said == "" && c.end != nil && c.end.Code != "" {
 		switch c.end.Result {
 		case "success", "exit-code", "signal", "core-dump":
 			return statusOf(c.end)
 		}
 	}
 	switch {
-	case c.stopped != nil:
-		return exitStatus{nil, 128 + int(c.stopped.(syscall.Signal))}
 	case said != "":
 	case c.end != nil && c.end.Result != "success":
 		said = "systemd ended it: " + c.end.Result
@@ -144,7 +148,7 @@ func statusOf(end *store.End) error {
 func (s *session) passOn(c *course, sig syscall.Signal) {
 	ends := sig != unix.SIGUSR1 && sig != unix.SIGUSR2 && sig != unix.SIGQUIT
 	switch {
-	case !c.attached:
+	case !c.started:
 		if ends && c.stopped == nil {
 			c.stopped = sig
 			s.stop()

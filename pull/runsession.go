@@ -19,12 +19,13 @@ type session struct {
 	conn  *dbus.Conn
 	job   chan string // how the start went: "done" or another result of a job
 	calls *net.UnixListener
-	told  chan any // attached, failed or store.End: what render says
+	told  chan any // attached, started, failed or store.End: what render says
 	front front    // nil: none, with -d
 }
 
 type (
 	attached struct{}
+	started  struct{}
 	failed   string
 )
 
@@ -86,7 +87,11 @@ func (s *session) hear(conn *net.UnixConn) any {
 	if err != nil {
 		return nil // another run asks whether somebody listens
 	}
-	if text := string(message[:n]); text != store.CallerAttach {
+	switch text := string(message[:n]); text {
+	case store.CallerAttach:
+	case store.CallerStarted:
+		return started{}
+	default:
 		failure, end, err := store.ReadCallerMessage(text)
 		switch {
 		case err != nil:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"strings"
 
@@ -21,6 +22,9 @@ func serviceOf(root, word string) (string, error) {
 	u, err := findUnit(root, units.Load(root, units.SearchPath()), word)
 	if err != nil {
 		if _, gone := store.ReadLaunch(store.Bundle(root, name)); gone == nil {
+			return name, nil
+		}
+		if _, gone := os.Lstat(serviceFile(name)); gone == nil && root == "/" { // of run, which failed
 			return name, nil
 		}
 		return "", err

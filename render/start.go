@@ -132,6 +132,7 @@ func start(o options) error {
 		removeState(o, l, unit)
 		return err
 	}
+	tellCaller(o, store.CallerStarted)
 	if o.wait {
 		var translated unix.Signal
 		if o.imageSignal {

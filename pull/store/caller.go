@@ -19,6 +19,9 @@ const (
 	CallerAttach = "attach"
 	CallerReady  = "ready"
 
+	// CallerStarted says that the payload runs: signals can be sent to it.
+	CallerStarted = "started"
+
 	callerFailed = "failed\n"
 	callerEnded  = "ended\n"
 
@@ -45,7 +48,7 @@ func (e End) Message() string {
 	return callerEnded + e.Result + "\n" + e.Code + "\n" + e.Status
 }
 
-// ReadCallerMessage reads what is no CallerAttach: failure is not empty, or the service
+// ReadCallerMessage reads what is neither CallerAttach nor CallerStarted: failure is not empty, or the service
 // has ended.
 func ReadCallerMessage(message string) (failure string, end End, err error) {
 	if text, ok := strings.CutPrefix(message, callerFailed); ok && text != "" {

@@ -129,6 +129,7 @@ test "$status:$(show job ActiveState)" = 3:failed
 status_of syscontainer run --name job -k ReadOnly=no $image cat /kept
 test $status = 125
 says 'systemctl reset-failed job' /tmp/err
+syscontainer logs job | grep -q "Failed with result 'exit-code'"
 systemctl reset-failed job
 test "$(syscontainer run --name job -k ReadOnly=no $image cat /kept)" = 1
 status_of run --name job $image true
@@ -138,12 +139,15 @@ test -e $store/containers/job
 rm -r $store/containers/job
 nothing_left
 
-# A signal is the payload's; who asks twice wants the end.
+# A signal is the payload's; who asks twice wants the end. (With job control, for bash ignores some in the background.)
+set -m
+rm -f /tmp/out
 run $image sh -c 'trap "echo got; exit 4" INT; echo ready; while :; do sleep 0.1; done' >/tmp/out & job=$!
 within 5 grep -q ready /tmp/out
 kill -INT $job
 wait $job && status=0 || status=$?
 test "$status:$(tail -n 1 /tmp/out)" = 4:got
+rm -f /tmp/out
 run $image sh -c 'trap "echo got" TERM; echo ready; while :; do sleep 0.1; done' >/tmp/out & job=$!
 within 5 grep -q ready /tmp/out
 kill -TERM $job
@@ -151,9 +155,31 @@ within 5 grep -q got /tmp/out
 kill -TERM $job
 wait $job && status=0 || status=$?
 test $status = 137
+# Before there is a payload it ends the start.
+for n in 02 04 06 08 10 12 15 20 30; do
+	run $image sh -c 'trap "exit 130" INT; while :; do sleep 0.1; done' 2>/dev/null & job=$!
+	sleep 0.$n
+	kill -INT $job
+	sleep 0.5
+	kill -INT $job 2>/dev/null || :
+	wait $job && status=0 || status=$?
+	case $status in 125 | 130 | 137) ;; *) echo "SIGINT after 0.$n s: status $status" >&2; exit 1 ;; esac
+done
+nothing_left
+# nohup keeps it from the signal.
+rm -f /tmp/out
+nohup syscontainer run --rm --name job $image sh -c 'echo ready; read line; exit 8' < <(until [ -e /tmp/on ]; do sleep 0.1; done) >/tmp/out & job=$!
+within 5 grep -q ready /tmp/out
+kill -HUP $job
+test "$(show job ActiveState)" = active
+touch /tmp/on
+wait $job && status=0 || status=$?
+test $status = 8
+set +m
 nothing_left
 
 # systemd may read everything anew, and itself, meanwhile.
+rm -f /tmp/out
 run --name job $image sh -c 'echo ready; read line; echo $line; exit 5' < <(until [ -e /tmp/go ]; do sleep 0.1; done; echo went on) >/tmp/out & job=$!
 within 5 grep -q ready /tmp/out
 systemctl daemon-reload
@@ -165,6 +191,7 @@ test "$status:$(tail -n 1 /tmp/out)" = '5:went on'
 nothing_left
 
 # Killed, at any time, run leaves a service that ends by itself; or nothing that the next one does not clear.
+rm -f /tmp/out
 run --name job $image sh -c 'echo ready; while echo more; do sleep 0.1; done; exit 6' >/tmp/out & job=$!
 within 5 grep -q ready /tmp/out
 kill -9 $job
