@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
@@ -146,11 +147,10 @@ func removeDropin(file string) {
 // directories in which nobody listens. Of a service whose caller was killed it takes
 // nothing that it needs.
 func sweep(below string) {
-	files, _ := filepath.Glob(filepath.Join(transientUnits, "*.service.d", dropinName))
-	for _, file := range files {
-		unit := filepath.Join(transientUnits, filepath.Base(filepath.Dir(file)))
-		if _, err := os.Lstat(unit[:len(unit)-len(".d")]); errors.Is(err, os.ErrNotExist) {
-			removeDropin(file)
+	dirs, _ := filepath.Glob(filepath.Join(transientUnits, "*.service.d"))
+	for _, dir := range dirs {
+		if _, err := os.Lstat(strings.TrimSuffix(dir, ".d")); errors.Is(err, os.ErrNotExist) {
+			removeDropin(filepath.Join(dir, dropinName))
 		}
 	}
 	homes, _ := filepath.Glob(filepath.Join(below, store.CallerPrefix+"????????"))

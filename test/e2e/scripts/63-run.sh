@@ -203,7 +203,7 @@ for n in 00 02 04 06 08 10 15 20 30 40; do
 	kill -9 $job 2>/dev/null || :
 	wait $job || :
 done
-mkdir -p /run/systemd/transient/run-dead.service.d /run/syscontainer/+01234567
+mkdir -p /run/systemd/transient/run-dead.service.d /run/systemd/transient/run-dead2.service.d /run/syscontainer/+01234567
 echo >/run/systemd/transient/run-dead.service.d/50-syscontainer.conf
 within 10 no_service
 run $image true
