@@ -81,3 +81,22 @@ func TestPortsOfATemplate(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+// What is read of a port is what String writes of it.
+func FuzzPort(f *testing.F) {
+	for _, s := range []string{"80:80", "[::1]:8000-8010:80-90/udp", "127.0.0.1:1:1/SCTP", "::1:80:80", "1-65535:1-65535", "[::]:1:1", "0.0.0.0:1:2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := parsePort(s)
+		if err != nil {
+			return
+		}
+		if again, err := parsePort(p.String()); err != nil || again != p {
+			t.Errorf("%q: %+v, written as %s: %+v, %v", s, p, p, again, err)
+		}
+		if p.Count == 0 || p.Host == 0 || p.Container == 0 || int(p.Host)+int(p.Count) > 1<<16 || int(p.Container)+int(p.Count) > 1<<16 || !p.Overlaps(p) {
+			t.Errorf("%q: %+v", s, p)
+		}
+	})
+}
