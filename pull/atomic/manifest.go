@@ -105,3 +105,6 @@ func members(raw json.RawMessage) (names []string, values []json.RawMessage, err
 	}
 	return names, values, nil
 }
+
+// DefaultNames are the names of Defaults, in the image's order.
+func (m *Manifest) DefaultNames() []string { return slices.Clone(m.defaultsListed) }

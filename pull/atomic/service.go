@@ -18,8 +18,8 @@ type ServiceLine struct {
 	Written string // as it stands there, on one line
 	Varies  bool   // it has a variable in it
 	Why     string // it is not kept, and this is why; "" if it is
-	Hint    string // what to write instead of a line that is not kept, for a person; "": nothing is lost
-	Made    bool   // a key of [Container] says what the line said
+	Hint    string // what to write instead of a line that is not kept, for a person
+	Ours    bool   // it is not kept because the service of a .syscontainer file does that itself: nothing is lost
 }
 
 // Translate turns a service template into lines for a .syscontainer file, in the order of the template. What starts, stops
@@ -127,12 +127,11 @@ func (t *translation) translate(l units.Line) {
 		t.service(&line, l.Line)
 	case "Unit":
 		if (strings.HasPrefix(l.Key, "Condition") || strings.HasPrefix(l.Key, "Assert")) && t.inImage(strings.TrimLeft(l.Value, "|!")) {
-			line.Why = "it is asked before the image is in its place"
+			line.Why, line.Hint = "it is asked before the image is in its place", "the start itself finds out"
 		}
 	case "Install":
 	default:
 		line.Why = "systemd ignores the section [" + l.Section + "]"
-		line.Hint = "in [Unit], [Service] or [Install] it would count"
 	}
 	switch {
 	case line.Why != "":
@@ -180,7 +179,7 @@ func (t *translation) service(l *ServiceLine, at int) {
 	case "ExecStop", "ExecStartPre", "ExecStopPost":
 		for _, name := range commands {
 			if bare(l.Value) == mark(name) {
-				l.Why = "the service sees to it"
+				l.Why, l.Ours = "the service sees to it", true
 			}
 		}
 	case "Type":
@@ -190,22 +189,22 @@ func (t *translation) service(l *ServiceLine, at int) {
 		case l.Value == "oneshot":
 		case l.Value == "notify" || l.Value == "notify-reload":
 			if l.Value == "notify-reload" {
-				t.out = append(t.out, ServiceLine{Section: "Container", Key: "ReloadSignal", Value: "SIGHUP", Line: l.Line, Written: l.Written, Made: true})
+				t.out = append(t.out, ServiceLine{Section: "Container", Key: "ReloadSignal", Value: "SIGHUP", Line: l.Line, Written: l.Written})
 			}
-			l.Section, l.Key, l.Value, l.Made = "Container", "Notify", "yes", true
+			l.Section, l.Key, l.Value = "Container", "Notify", "yes"
 		default:
-			l.Why = "the service tells systemd when the container runs"
+			l.Why, l.Ours = "the service tells systemd when the container runs", true
 		}
 	case "PIDFile", "NotifyAccess", "GuessMainPID":
-		l.Why = "systemd is told the main process"
+		l.Why, l.Ours = "systemd is told the main process", true
 	case "KillMode":
 		if l.Value != "mixed" {
-			l.Why = "the service has its own"
+			l.Why, l.Ours = "the service has its own", true
 		}
 	case "WorkingDirectory":
 		switch path := strings.TrimPrefix(l.Value, "-"); {
 		case strings.TrimRight(path, "/") == t.destdir:
-			l.Why = "the runtime knows its bundle"
+			l.Why, l.Ours = "the runtime knows its bundle", true
 		case t.inImage(path):
 			l.Value = "-" + path
 		}
@@ -220,7 +219,7 @@ func (t *translation) service(l *ServiceLine, at int) {
 func (t *translation) execStart(l *ServiceLine, at int) {
 	switch {
 	case l.Value == "" || bare(l.Value) == mark("EXEC_START"):
-		l.Why = "the service starts the container"
+		l.Why, l.Ours = "the service starts the container", true
 	case strings.Contains(l.Value, mark("EXEC_START")): // translate says why not
 	case t.oneshot && t.started > at:
 		l.Key = "ExecStartPre"

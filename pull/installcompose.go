@@ -1,0 +1,218 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"syscontainer/generator/convert"
+	"syscontainer/pull/atomic"
+	"syscontainer/units"
+)
+
+// compose makes the text of the unit, and what a person has to know. The text loads and converts without an error.
+func (in *installation) compose() (text string, said []string, err error) {
+	_, c := in.judge(in.write(nil, nil)) // drop-ins may set values, too
+	in.values = placeOf(in.root, in.name.Full, in.reference, in.image.Digest, c.Runtime).Values(in.known(c.Set), in.manifest())
+	if err := in.checkTemplates(); err != nil {
+		return "", nil, err
+	}
+	lines, err := in.translate()
+	if err != nil {
+		return "", nil, err
+	}
+	exports, err := in.hostFiles()
+	if err != nil {
+		return "", nil, err
+	}
+	var w *writing
+	for { // a line that is not possible becomes a comment, and then another may be told
+		w = in.write(lines, exports)
+		problems, _ := in.judge(w)
+		refused := false
+		var wrong []string
+		for _, p := range problems {
+			i := in.origin(w, p)
+			switch {
+			case i >= 0 && lines[i].Section == "Service" && lines[i].Line > 0:
+				lines[i].Why, lines[i].Hint = refusal(lines[i].Key, p.Msg), p.Hint
+				refused = true
+			case i >= 0 && lines[i].Line > 0:
+				wrong = append(wrong, located(lines[i].Line, p.Msg, p.Hint))
+			default:
+				wrong = append(wrong, located(0, p.Error(), ""))
+			}
+		}
+		if refused {
+			continue
+		}
+		if len(wrong) > 0 {
+			return "", nil, fmt.Errorf("install %s: %s", in.name.Full, strings.Join(wrong, "\n"))
+		}
+		break
+	}
+	return w.text.String(), in.say(lines), nil
+}
+
+func (in *installation) manifest() *atomic.Manifest {
+	if in.exports == nil {
+		return new(atomic.Manifest)
+	}
+	return in.exports.Manifest
+}
+
+// known are values without those that the container itself gives.
+func (in *installation) known(set []string) []string {
+	return slices.DeleteFunc(slices.Clone(set), func(s string) bool {
+		name, _, _ := strings.Cut(s, "=")
+		return atomic.ClassOf(name) == atomic.Forced
+	})
+}
+
+// checkTemplates expands all templates, to say at once what is missing, and has a look at the configuration they make.
+func (in *installation) checkTemplates() error {
+	if in.exports == nil {
+		return nil
+	}
+	_, _, err := in.exports.Configuration(in.values, machineOf(in.root))
+	if err = errors.Join(err, in.exports.CheckOthers(in.values)); err == nil {
+		return nil
+	}
+	var hints []string
+	for _, name := range missingIn(err) {
+		hints = append(hints, "--set "+name+"=…")
+	}
+	what := in.reference + in.rootfs
+	if len(hints) == 0 {
+		return fmt.Errorf("install %s: %w", what, err)
+	}
+	return fmt.Errorf("install %s: %w\nhint: %s", what, err, strings.Join(hints, " "))
+}
+
+// missingIn are the variables that an error, or those joined in it, say have no value.
+func missingIn(err error) (names []string) {
+	if missing, is := err.(*atomic.MissingError); is {
+		return missing.Names
+	}
+	if joined, is := err.(interface{ Unwrap() []error }); is {
+		for _, one := range joined.Unwrap() {
+			names = append(names, missingIn(one)...)
+		}
+	} else if one := errors.Unwrap(err); one != nil {
+		names = missingIn(one)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// translate makes lines of the image's service, or of the usual one.
+func (in *installation) translate() ([]atomic.ServiceLine, error) {
+	if in.exports != nil && in.exports.Service != nil {
+		lines, err := atomic.Translate(in.exports.Service, in.values)
+		if err != nil {
+			return nil, fmt.Errorf("install %s: %w", in.reference+in.rootfs, err)
+		}
+		return lines, nil
+	}
+	return []atomic.ServiceLine{
+		{Section: "Unit", Key: "Description", Value: strings.ReplaceAll(in.name.Full, "%", "%%")},
+		{Section: "Service", Key: "Restart", Value: "on-failure"},
+		{Section: "Install", Key: "WantedBy", Value: "multi-user.target"},
+	}, nil
+}
+
+// judge asks the generator what it makes of a text, among all other units.
+func (in *installation) judge(w *writing) (problems units.Problems, c *units.Container) {
+	extra := units.Extra{Path: in.file, Below: true, Text: w.text.String(), Given: true}
+	set := units.Load(in.root, units.SearchPath(), extra)
+	plan := convert.Convert(set, convert.Options{Root: in.root, Render: renderPath})
+	c = new(units.Container)
+	for i := range plan.Services {
+		s := &plan.Services[i]
+		if s.Unit.Path != in.file {
+			continue
+		}
+		for _, p := range s.Errors {
+			if p.File == in.file { // drop-ins are the admin's
+				problems = append(problems, p)
+			}
+		}
+		c, _, _ = s.Unit.Container()
+		if len(s.Unit.Sources) > 1 {
+			return problems, c // which may name another image
+		}
+	}
+	if c.Rootfs != in.rootfs || c.Image != in.reference {
+		problems = append(problems, &units.Problem{File: in.file, Msg: "no unit file can name " + in.reference + in.rootfs})
+	}
+	return problems, c
+}
+
+// origin is which line of the translation a problem is about, -1 for none.
+func (in *installation) origin(w *writing, p *units.Problem) int {
+	if p.Line < 1 || p.Line > len(w.origins) {
+		return -1
+	}
+	return w.origins[p.Line-1]
+}
+
+// refusal is the reason in an error of the generator.
+func refusal(key, msg string) string {
+	if _, why, found := strings.Cut(msg, " in [Service] is not possible: "); found {
+		return why
+	}
+	return strings.TrimPrefix(msg, key+"=: ")
+}
+
+func located(line int, msg, hint string) string {
+	if line > 0 {
+		msg = fmt.Sprintf("%s:%d: %s", atomic.ServiceFile, line, msg)
+	}
+	if hint != "" {
+		msg += "\nhint: " + hint
+	}
+	return msg
+}
+
+// say tells what of the template is lost, and what it does on the host.
+func (in *installation) say(lines []atomic.ServiceLine) (said []string) {
+	starts := in.exports == nil || in.exports.Service == nil
+	var host []string
+	for _, l := range lines {
+		switch {
+		case l.Ours && l.Key == "ExecStart":
+			starts = true
+		case l.Ours:
+		case l.Why != "":
+			said = append(said, located(l.Line, "not kept: "+units.Printable(l.Written)+": "+l.Why, l.Hint))
+		case l.Section == "Service" && strings.HasPrefix(l.Key, "Exec") && l.Value != "":
+			host = append(host, fmt.Sprint(l.Line))
+		case slices.Contains(atomic.Variables(l.Written), "PIDFILE"):
+			said = append(said, located(l.Line, "nothing writes "+in.values["PIDFILE"], ""))
+		}
+	}
+	if !starts {
+		said = append(said, atomic.ServiceFile+" starts no container; this unit does")
+	}
+	if len(host) > 0 {
+		said = append(said, fmt.Sprintf("%s runs programs on the host, as the image asks: see %s:%s", filepath.Base(in.file), atomic.ServiceFile, strings.Join(host, ", ")))
+	}
+	for _, s := range in.given {
+		name, _, _ := strings.Cut(s, "=")
+		if in.exports == nil || !slices.Contains(in.exports.Variables(), name) {
+			m := "--set " + name + ": no template of the image asks for it"
+			if in.exports != nil {
+				if near := units.Nearest(name, in.exports.Variables()); near != "" {
+					m += "\nhint: did you mean " + near + "?"
+				}
+			}
+			said = append(said, m)
+		}
+	}
+	return said
+}
+
+// hostFiles are the paths of what the image brings for the host.
+func (in *installation) hostFiles() ([]string, error) { return nil, nil }
