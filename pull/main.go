@@ -34,6 +34,7 @@ var verbs = []verb{
 	{"logs", "NAME", "show what a container said", runLogs},
 	{"import", "FILE.container…", "make units of Quadlet's files", runImport},
 	{"install", "IMAGE", "make a unit of an image and what it brings", runInstall},
+	{"export", "NAME…", "put files of images on the machine", runExport},
 	{"pull", "IMAGE…", "fetch images into the store", runPull},
 	{"images", "", "list what is stored", runImages},
 	{"verify", "[IMAGE…]", "compare images with their checksums", runVerify},

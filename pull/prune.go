@@ -18,8 +18,8 @@ import (
 
 const pruneHelp = `Usage: syscontainer prune [OPTION…]
 
-Removes images that no unit, generation, running container or pin needs, and
-what interrupted commands left.
+Removes images that no unit, generation, running container or pin needs, what
+interrupted commands left, and exported files of units that are gone.
 
       --dry-run           say what would go and what stays, change nothing
       --grace TIME        keep what was used less than TIME ago: 30m, 48h, 7d, 0
@@ -57,6 +57,9 @@ func runPrune(ctx context.Context, root string, args []string) error {
 	p := &pruner{root: root, dryRun: *dryRun, now: time.Now()}
 	if p.grace, err = parseTime(*grace); err != nil {
 		return usagef("prune: --grace=%s: %v", *grace, err)
+	}
+	if err := pruneExports(ctx, root, *dryRun); err != nil {
+		return err
 	}
 	if _, err := os.Stat(store.RepoOf(root, false)); errors.Is(err, fs.ErrNotExist) {
 		return nil // nothing was ever stored
