@@ -48,7 +48,7 @@ it with "syscontainer pull" if need be, and write /run/syscontainer/NAME.
   --terminal       the payload has a terminal, which that program holds
   --remove         with --clean: what the container keeps on disk, too
   --reload         send ReloadSignal= or run ReloadCmd= in the container
-  --stop           send the image's StopSignal, wait for the end
+  --stop           let a start finish; send the image's StopSignal and wait
   --clean          remove what a stopped container left behind
   --fail           print the errors in [X-Error] of the unit, exit with 78
   --unit=FILE      the generated service, with the section [X-Container]
