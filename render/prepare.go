@@ -17,6 +17,7 @@ import (
 // the same service left is cleared first. With the image in the store and nothing to
 // make on the host it executes nothing.
 func prepare(o options) error {
+	endBySignals()
 	c, err := readUnit(o)
 	if err != nil {
 		return err

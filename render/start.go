@@ -35,6 +35,9 @@ func start(o options) error {
 	if notifySocket() == "" && !o.wait {
 		return errors.New("--start must be run by systemd, from a service with Type=notify")
 	}
+	if !o.wait {
+		endBySignals()
+	}
 	b := bundleOf(o.root, o.name)
 	l := given(o, b)
 	var err error
@@ -110,7 +113,9 @@ func start(o options) error {
 	}
 	if err == nil && !o.wait {
 		b.lockStart()
-		err = announce(o, pid)
+		if !plan.Delegate {
+			err = announce(o, pid)
+		}
 	}
 	if s := stopRequest(signals); err == nil && s != 0 {
 		removeState(o, l, unit)
@@ -119,6 +124,9 @@ func start(o options) error {
 	}
 	if err == nil {
 		err = call(l, o, b, streams{out: os.Stdout, err: os.Stderr}, "start", l.ID)
+	}
+	if err == nil && plan.Delegate {
+		err = announceSystemd(o, pid)
 	}
 	if err != nil && o.wait {
 		removeState(o, l, unit)
