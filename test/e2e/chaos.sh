@@ -24,6 +24,10 @@ kind writable "date >/etc/started; $polite" ReadOnly=no
 kind notify 'systemd-notify --ready; exec sleep 1000' Notify=yes StopSignal=KILL \
 	Environment=PATH=/bin:/usr/bin Volume=/usr:/usr:ro Volume=/usr/lib:/lib:ro Volume=/usr/lib64:/lib64:ro
 kind mapped 'exec sleep 1000' UIDMap=0:200000:65536 StopSignal=KILL
+printf 'containers:2000000:2000000\n' | tee /etc/subuid >/etc/subgid
+kind auto 'exec sleep 1000' UserNS=auto StopSignal=KILL
+kind bridge "$polite" Network=bridge PublishPort=8080:80
+kind bridged "$polite" Network=bridge
 units+=(job)
 cat >/etc/containers/systemd/job.syscontainer <<'END'
 [Unit]
@@ -41,6 +45,10 @@ systemctl daemon-reload
 mounts() { awk '{print $4, $5, $6}' /proc/self/mountinfo | sort; }
 mounts >/tmp/mounts
 [ -e /run/syscontainer ] || mkdir /run/syscontainer
+# What netavark leaves in any case, it leaves the first time.
+systemctl start bridge bridged
+systemctl stop bridge bridged
+rules >/tmp/rules
 
 # cgroup NAME: where the unit's processes are, known without asking.
 cgroup() { echo "/sys/fs/cgroup/system.slice/$1.service"; }
@@ -163,6 +171,8 @@ for exe in /proc/[0-9]*/exe; do
 	*/render | *runc* | *crun* | */busybox) bad "process is left: $exe $(readlink "$exe")" ;;
 	esac
 done
+rules | diff /tmp/rules - || bad 'rules of the firewall have changed'
+[ -z "$(ls -d /sys/class/net/{syscontainer,veth}* 2>/dev/null)" ] || bad "links are left: $(ls /sys/class/net)"
 mounts | diff /tmp/mounts - || bad 'mounts have changed'
 [ "$(snapshot "$(rootfs base)")" = "$before" ] || bad 'the shared checkout has changed'
 
