@@ -59,6 +59,8 @@ type installation struct {
 	exports   *atomic.Exports // nil: there are none
 	set       []string        // what the file says, "NAME=VALUE"
 	values    map[string]string
+	exported  []string    // files of the host that the image brings
+	refused   []string    // those that have no place there, with the reason
 	old       string      // the file that is there
 	exists    bool        // it is
 	mode      os.FileMode // of the file

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 
 // compose makes the text of the unit, and what a person has to know. The text loads and converts without an error.
 func (in *installation) compose() (text string, said []string, err error) {
-	_, c := in.judge(in.write(nil, nil)) // drop-ins may set values, too
+	_, c := in.judge(in.write(nil)) // drop-ins may set values, too
 	in.values = placeOf(in.root, in.name.Full, in.reference, in.image.Digest, c.Runtime).Values(in.known(c.Set), in.manifest())
 	if err := in.checkTemplates(); err != nil {
 		return "", nil, err
@@ -23,13 +24,9 @@ func (in *installation) compose() (text string, said []string, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	exports, err := in.hostFiles()
-	if err != nil {
-		return "", nil, err
-	}
 	var w *writing
 	for { // a line that is not possible becomes a comment, and then another may be told
-		w = in.write(lines, exports)
+		w = in.write(lines)
 		problems, _ := in.judge(w)
 		refused := false
 		var wrong []string
@@ -71,24 +68,60 @@ func (in *installation) known(set []string) []string {
 	})
 }
 
-// checkTemplates expands all templates, to say at once what is missing, and has a look at the configuration they make.
-func (in *installation) checkTemplates() error {
+// checkTemplates expands all templates, to say at once what is missing, has a look at the configuration they make, and lists
+// the files for the host.
+func (in *installation) checkTemplates() (err error) {
 	if in.exports == nil {
 		return nil
 	}
-	_, _, err := in.exports.Configuration(in.values, machineOf(in.root))
-	if err = errors.Join(err, in.exports.CheckOthers(in.values)); err == nil {
+	_, _, config := in.exports.Configuration(in.values, machineOf(in.root))
+	err = errors.Join(config, in.exports.CheckOthers(in.values), in.listHostFiles())
+	if err == nil {
 		return nil
 	}
+	what := in.reference + in.rootfs
 	var hints []string
 	for _, name := range missingIn(err) {
 		hints = append(hints, "--set "+name+"=…")
 	}
-	what := in.reference + in.rootfs
-	if len(hints) == 0 {
-		return fmt.Errorf("install %s: %w", what, err)
+	var said []string
+	for line := range strings.SplitSeq(err.Error(), "\n") { // several may come of one file
+		if !slices.Contains(said, line) {
+			said = append(said, line)
+		}
 	}
-	return fmt.Errorf("install %s: %w\nhint: %s", what, err, strings.Join(hints, " "))
+	message := "install " + what + ": " + strings.Join(said, "\n")
+	if len(hints) > 0 {
+		message += "\nhint: " + strings.Join(hints, " ")
+	}
+	return errors.New(message)
+}
+
+// listHostFiles finds what the image brings for the host: the unit will say it, path by path.
+func (in *installation) listHostFiles() error {
+	dir := filepath.Join(in.root, in.rootfs)
+	if in.rootfs == "" {
+		dir = in.image.Rootfs()
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	files, err := atomic.ReadHostFiles(root, in.exports.Manifest, in.values, []string{"yes"})
+	if err != nil {
+		return err
+	}
+	host := openMachine(in.root)
+	defer host.close()
+	for _, f := range files.Files {
+		if why := host.refuse(f.Path, f.Path); why != "" {
+			in.refused = append(in.refused, f.Path+": "+why)
+		} else {
+			in.exported = append(in.exported, f.Path)
+		}
+	}
+	return nil
 }
 
 // missingIn are the variables that an error, or those joined in it, say have no value.
@@ -199,6 +232,9 @@ func (in *installation) say(lines []atomic.ServiceLine) (said []string) {
 	if len(host) > 0 {
 		said = append(said, fmt.Sprintf("%s runs programs on the host, as the image asks: see %s:%s", filepath.Base(in.file), atomic.ServiceFile, strings.Join(host, ", ")))
 	}
+	for _, r := range in.refused {
+		said = append(said, "not exported: "+r)
+	}
 	for _, s := range in.given {
 		name, _, _ := strings.Cut(s, "=")
 		if in.exports == nil || !slices.Contains(in.exports.Variables(), name) {
@@ -213,6 +249,3 @@ func (in *installation) say(lines []atomic.ServiceLine) (said []string) {
 	}
 	return said
 }
-
-// hostFiles are the paths of what the image brings for the host.
-func (in *installation) hostFiles() ([]string, error) { return nil, nil }

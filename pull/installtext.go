@@ -43,7 +43,7 @@ func (w *writing) assign(origin int, key, value string) {
 }
 
 // write makes the text of the unit.
-func (in *installation) write(lines []atomic.ServiceLine, exports []string) *writing {
+func (in *installation) write(lines []atomic.ServiceLine) *writing {
 	w := new(writing)
 	w.comment("Made by syscontainer install. What is your own belongs into %s.d/NAME.conf:", filepath.Base(in.file))
 	w.comment("installing again, for a newer image or other values, replaces this file.")
@@ -65,11 +65,14 @@ func (in *installation) write(lines []atomic.ServiceLine, exports []string) *wri
 		w.assign(-1, "Set", quotedWord(s))
 	}
 	in.writeDefaults(w)
-	if len(exports) > 0 {
-		w.comment("Files that the image brings for the host, and that are put there:")
-		for _, e := range exports {
-			w.assign(-1, "Export", quotedWord(e))
+	if len(in.exported) > 0 {
+		w.comment("Files of the image that are put on the host:")
+		for _, file := range in.exported {
+			w.assign(-1, "Export", quotedWord(file))
 		}
+	}
+	for _, r := range in.refused {
+		w.comment("not exported: %s", r)
 	}
 	for _, name := range []string{"Service", "Install"} {
 		if in.hasSection(lines, name) {

@@ -282,4 +282,10 @@ func (r *removal) sayWhatStays() {
 }
 
 // undoExports takes away files that a container's image has put on the host.
-func undoExports(ctx context.Context, root, service string) error { return nil }
+func undoExports(ctx context.Context, root, service string) error {
+	record, err := store.ReadExports(root, service)
+	if err != nil || record == nil {
+		return err
+	}
+	return export(ctx, root, service, store.ExportRequest{}, false, false)
+}

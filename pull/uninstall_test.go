@@ -95,11 +95,22 @@ stays q.io/ledger:latest: the image, used by other.syscontainer
 func TestUninstallLeavesNothing(t *testing.T) {
 	root := t.TempDir()
 	plantImage(t, root, "q.io/ledger:latest", greeter, usualConfig)
-	plant(t, root, map[string]string{"etc/containers/systemd/else.syscontainer": good})
+	plant(t, root, map[string]string{"etc/containers/systemd/else.syscontainer": good, "usr/local/bin/other": ""})
+	if err := os.MkdirAll(filepath.Join(root, "var/lib/syscontainer/containers"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	before := strings.Join(snapshotOf(t, root), "\n")
-	for _, args := range [][]string{{"install", "q.io/ledger", "--set=GREETING=x"}, {"uninstall", "ledger"}} {
+	for _, args := range [][]string{{"install", "q.io/ledger", "--set=GREETING=x"}, {"export", "ledger"}, {"uninstall", "ledger"}} {
 		if _, stderr, status := command(t, append([]string{"--root", root}, args...)...); status != 0 {
 			t.Fatalf("%q: %s", args, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(root, "etc/ledger/ledger.conf")); (err == nil) != (args[0] == "export") {
+			t.Errorf("after %s: %v", args[0], err)
+		}
+	}
+	for _, dir := range []string{"locks", "pins"} { // the store's own, which every command makes
+		if err := os.RemoveAll(filepath.Join(root, "var/lib/syscontainer", dir)); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if after := strings.Join(snapshotOf(t, root), "\n"); after != before {
