@@ -19,6 +19,7 @@ import (
 )
 
 const imagesHelp = `Usage: syscontainer images [--json]
+       syscontainer images info [--json] IMAGE
 
 Lists what is stored: reference, digest, age, size, how much of it no other
 image shares, and the containers that use it.
@@ -54,6 +55,9 @@ type special struct {
 }
 
 func runImages(ctx context.Context, root string, args []string) error {
+	if len(args) > 0 && args[0] == "info" {
+		return runInfo(ctx, root, args[1:])
+	}
 	flags := newFlags("syscontainer images", func(w io.Writer) { io.WriteString(w, imagesHelp) })
 	asJSON := flags.Bool("json", false, "")
 	if err := parse(flags, args); err != nil {
