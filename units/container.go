@@ -79,8 +79,11 @@ type Container struct {
 	Directories   bool          // those of [Service], such as StateDirectory=, are seen in the container
 	ConfigPatches []ConfigPatch // in this order
 	Tmpfiles      []string      // lines of tmpfiles.d(5): specifiers of the unit replaced, all others as written
+	Template      bool          // default true: the image's own config.json and tmpfiles.d lines apply
 	Set           []string      // "NAME=VALUE" for templates of the image, each name once
 	Export        []string      // "no" (default, nil), "yes", or absolute paths
+
+	said said // see Sets
 }
 
 // NotSet is the StopTimeout of a unit that sets none.

@@ -115,6 +115,11 @@ func (r *reading) finish() {
 	if slices.Contains(d.DNS, "none") && (len(d.DNS) > 1 || d.DNSOption != nil || d.DNSSearch != nil) {
 		r.complain("DNS", "DNS=none leaves /etc/resolv.conf alone, and other keys fill it", "remove DNS=none, or the other DNS…= lines")
 	}
+	for key := range r.last {
+		if line := r.last[key]; line != nil && line.Value != "" {
+			d.said.add(key)
+		}
+	}
 	r.networks()
 	r.privileges()
 	r.identities()

@@ -100,6 +100,7 @@ var keys = [...]key{
 	many("Credential", credentialForm, func(d *draft) *[]Credential { return &d.Credentials }),
 	many("ConfigPatch", patchForm, func(d *draft) *[]ConfigPatch { return &d.ConfigPatches }),
 	many("Tmpfiles", tmpfilesForm, func(d *draft) *[]string { return &d.Tmpfiles }),
+	one("Template", boolForm, func(d *draft) *bool { return &d.Template }),
 	many("Set", setForm, func(d *draft) *[]string { return &d.Set }),
 	{"Export", setExport, false},
 }
@@ -108,7 +109,7 @@ var keys = [...]key{
 var unset = Container{
 	ReadOnly: true, ReadOnlyTmpfs: true, ShmSize: 64 << 20, NoNewPrivileges: true,
 	Network: "host", PID: "private", IPC: "private", Cgroup: "private",
-	Pull: "missing", Runtime: "runc", StopTimeout: NotSet,
+	Pull: "missing", Runtime: "runc", StopTimeout: NotSet, Template: true,
 }
 
 // form reads a value that is not empty.

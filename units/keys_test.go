@@ -16,7 +16,7 @@ var samples = map[string]string{
 	"PublishPort": "80:80", "IP": "10.90.0.7", "IP6": "fd00::7",
 	"PID": "host", "IPC": "ns:/a", "UTS": "private", "Cgroup": "host", "HostName": "h", "DNS": "::1", "DNSOption": "rotate", "DNSSearch": "a.b", "AddHost": "a:::1",
 	"Notify": "yes", "Pull": "never", "Runtime": "crun", "RuntimeArgs": "--debug", "StopSignal": "INT", "StopTimeout": "1", "ReloadCmd": "r", "ReloadSignal": "HUP",
-	"Memory": "1m", "PidsLimit": "5", "Annotation": "a=b", "Label": "a=b", "Credential": "c", "Directories": "yes", "ConfigPatch": "{}", "Tmpfiles": "d /a", "Set": "A=B", "Export": "yes",
+	"Memory": "1m", "PidsLimit": "5", "Annotation": "a=b", "Label": "a=b", "Credential": "c", "Directories": "yes", "ConfigPatch": "{}", "Tmpfiles": "d /a", "Template": "no", "Set": "A=B", "Export": "yes",
 }
 
 // The empty assignment takes back what was said before, in the same file or another.
@@ -41,6 +41,7 @@ func TestEmptyAssignment(t *testing.T) {
 		if len(errs) > 0 || len(warnings) > 0 && k.name != "Image" {
 			t.Errorf("%s=%s: %v %v", k.name, value, errs, warnings)
 		}
+		set.said = plain.said
 		if same := reflect.DeepEqual(set, plain); same != (k.name == "ServiceName") { // which Load reads
 			t.Errorf("%s=%s: nothing comes of it", k.name, value)
 		}
@@ -59,7 +60,7 @@ func TestEmptyAssignment(t *testing.T) {
 }
 
 func TestBooleans(t *testing.T) {
-	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "Systemd", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "Privileged", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories"} {
+	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "Systemd", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "Privileged", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories", "Template"} {
 		refuses(t, map[string]string{name + "=ture": "web:3: " + name + "=: \"ture\" is no boolean\nhint: write yes or no"})
 	}
 }
