@@ -195,18 +195,31 @@ func isRoot(process map[string]any) bool {
 
 // labels go where SELinux is not: runtimes refuse them, or a mount fails.
 func (d *document) labels(process, linux map[string]any) {
-	if d.machine.SELinux {
-		return
-	}
 	for _, l := range []struct {
 		in        map[string]any
 		name, key string
 	}{{process, "selinuxLabel", "process.selinuxLabel"}, {linux, "mountLabel", "linux.mountLabel"}} {
-		if text, _ := l.in[l.name].(string); text != "" {
+		text, _ := l.in[l.name].(string)
+		switch {
+		case d.machine.SELinux && isLabel(text):
+			continue
+		case d.machine.SELinux && text != "":
+			d.say("%s goes: %q is no label", l.key, text)
+		case text != "":
 			d.say("%s goes: there is no SELinux", l.key)
 		}
 		delete(l.in, l.name)
 	}
+}
+
+// isLabel accepts what labels are made of: one stands among the options of a mount, and must not add to them.
+func isLabel(text string) bool {
+	for _, c := range []byte(text) {
+		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("_:.,-", c) >= 0) {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // seccomp without a default action and rules is no filter to runc, and an error to crun.
@@ -221,6 +234,11 @@ func (d *document) seccomp(linux map[string]any) {
 		delete(linux, "seccomp")
 		d.say("linux.seccomp is empty and goes")
 	}
+	if path, _ := s["listenerPath"].(string); path != "" {
+		d.say("linux.seccomp.listenerPath goes: the runtime would talk to a program of the machine")
+	}
+	delete(s, "listenerPath")
+	delete(s, "listenerMetadata")
 }
 
 // hostile takes away what an image has no say in: programs that run on the machine, its cgroups, its terminal.

@@ -49,6 +49,8 @@ var old = []struct {
 	{"labels", `"capabilities": {}, "selinuxLabel": "a:b:c:s0"`, `"mountLabel": "a:b:c:s0", "selinuxProcessLabel": "x:y:z:s0"`, ``,
 		"process.selinuxLabel goes: there is no SELinux\nlinux.mountLabel goes: there is no SELinux", `"cwd":"/"`},
 	{"empty seccomp", `"capabilities": {}`, `"seccomp": {"defaultAction": "", "syscalls": []}`, ``, "linux.seccomp is empty and goes", `"linux":{"namespaces"`},
+	{"seccomp with a listener", `"capabilities": {}`, `"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/x", "listenerMetadata": "x"}`, ``,
+		"linux.seccomp.listenerPath goes: the runtime would talk to a program of the machine", `"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}`},
 	{"bind with mode", `"capabilities": {}`, ``, `"mounts": [{"type": "bind", "source": "/srv", "destination": "/mnt", "options": ["rbind", "rw", "mode=755", "defaults"]}]`,
 		"mount /mnt: without the option mode=755, which a bind mount has not\nmount /mnt: without the option defaults, which a bind mount has not",
 		`{"destination":"/mnt","type":"bind","source":"/srv","options":["rbind","rw"]}`},
@@ -146,6 +148,10 @@ func TestSanitise(t *testing.T) {
 	labelled := oldConfig(`"selinuxLabel": "a:b:c:s0"`, `"mountLabel": "a:b:c:s0"`, "")
 	if spec, _, err := Sanitise([]byte(labelled), Machine{SELinux: true}); err != nil || spec.Process.SelinuxLabel == "" || spec.Linux.MountLabel == "" {
 		t.Error("labels went although there is SELinux", err)
+	}
+	evil := oldConfig(`"selinuxLabel": "a:b:c:s0"`, `"mountLabel": "a\",upperdir=/etc,x=\""`, "")
+	if spec, changes, err := Sanitise([]byte(evil), Machine{SELinux: true}); err != nil || spec.Linux.MountLabel != "" || !strings.Contains(strings.Join(changes, "\n"), "is no label") {
+		t.Error("a label adds to the options of a mount", changes, err)
 	}
 }
 
