@@ -17,7 +17,33 @@ import (
 // among equals the last one counts. Volumes of the image replace our memory for /run and
 // the like, but nothing else.
 func mounts(c *units.Container, h host) ([]rspec.Mount, error) {
-	var list []rspec.Mount
+	list, err := unitMounts(c, h)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.Concat(list, defaultMounts(c, h), volumeMounts(c, h), systemdMounts(c, h), scratchMounts(c, h))
+	return settled(list), nil
+}
+
+// settled leaves of several mounts for one destination the first, and puts parents first.
+func settled(list []rspec.Mount) []rspec.Mount {
+	seen := make(map[string]bool, len(list))
+	list = slices.DeleteFunc(list, func(m rspec.Mount) bool {
+		twice := seen[m.Destination]
+		seen[m.Destination] = true
+		return twice
+	})
+	slices.SortStableFunc(list, func(a, b rspec.Mount) int {
+		if byDepth := strings.Count(a.Destination, "/") - strings.Count(b.Destination, "/"); byDepth != 0 {
+			return byDepth
+		}
+		return strings.Compare(a.Destination, b.Destination)
+	})
+	return list
+}
+
+// unitMounts is what the unit itself asks for, the word that counts most first.
+func unitMounts(c *units.Container, h host) (list []rspec.Mount, err error) {
 	for _, v := range c.Volumes {
 		m, err := volume(v)
 		if err != nil {
@@ -40,19 +66,6 @@ func mounts(c *units.Container, h host) ([]rspec.Mount, error) {
 	}
 	list = append(list, deviceMounts(h.Devices)...)
 	slices.Reverse(list) // of two for one destination the later wins, here the first found
-	list = slices.Concat(list, defaultMounts(c, h), volumeMounts(c, h), systemdMounts(c, h), scratchMounts(c, h))
-	seen := make(map[string]bool, len(list))
-	list = slices.DeleteFunc(list, func(m rspec.Mount) bool {
-		twice := seen[m.Destination]
-		seen[m.Destination] = true
-		return twice
-	})
-	slices.SortStableFunc(list, func(a, b rspec.Mount) int {
-		if byDepth := strings.Count(a.Destination, "/") - strings.Count(b.Destination, "/"); byDepth != 0 {
-			return byDepth
-		}
-		return strings.Compare(a.Destination, b.Destination)
-	})
 	return list, nil
 }
 

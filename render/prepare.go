@@ -139,6 +139,11 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 		return err
 	}
 	defer t.close()
+	template, err := findTemplate(b, o, c, g, t)
+	if err != nil {
+		return err
+	}
+	c = template.over(c, g.config)
 	name := c.User
 	if name == "" {
 		name = g.config.Config.User
@@ -154,7 +159,11 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return err
 	}
+	template.addGroups(c, &u)
 	if err := chooseUsers(o, c, u); err != nil {
+		return err
+	}
+	if err := template.makeFiles(o, c, u, seen); err != nil {
 		return err
 	}
 	if err := makeFiles(o.name, c, u); err != nil {
@@ -166,6 +175,9 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	}
 	h, err := lookAround(o, c, u, t)
 	if err != nil {
+		return err
+	}
+	if err := template.lookSources(c, seen, &h); err != nil {
 		return err
 	}
 	if err := nameFiles(b, c, &h, g.bridge); err != nil {
@@ -186,6 +198,9 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	}
 	h.Rootfs, h.Cgroup = b.rootfs(), unit
 	s, err := spec(c, g.config, h)
+	if err == nil {
+		s, err = template.merge(c, s, h, seen)
+	}
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 const (
 	priorityError   = 3
 	priorityWarning = 4
+	priorityNotice  = 5
+	priorityDebug   = 7
 )
 
 // exitStatus is an error that wants its own exit status. Without an error in it, there
