@@ -44,7 +44,7 @@ func (d *draft) write() {
 		}
 		t.set(line.Key, value)
 	}
-	for _, key := range []string{"Set", "Export"} {
+	for _, key := range []string{"Export"} {
 		if lines := effective(d.container, key); len(lines) > 0 {
 			d.warn(lines[len(lines)-1], key+"= has no effect yet: templates of images are not applied", "")
 		}
