@@ -17,6 +17,7 @@ import (
 )
 
 const checkHelp = `Usage: syscontainer check [OPTION…] [FILE…|-]
+       syscontainer check --image [--json] [IMAGE|FILE…]
 
 Prints what is wrong with the units of the search path, or with FILE as if it
 lay there, as the generator will see it. Nothing is printed if all is well.
@@ -24,6 +25,9 @@ lay there, as the generator will see it. Nothing is printed if all is well.
       --json              print an array of objects
       --expect DIR        compare what the generator makes with the tree DIR
       --name NAME         the unit that standard input (-) holds
+      --image             look at the templates of images, those of all units
+                          or of IMAGE, and say what a start changes in them
+      --set NAME=VALUE    with --image IMAGE: a value for them
   -h, --help              print this text
 `
 
@@ -47,10 +51,22 @@ func runCheck(_ context.Context, root string, args []string) error {
 	asJSON := flags.Bool("json", false, "")
 	expect := flags.String("expect", "", "")
 	name := flags.String("name", "stdin", "")
-	if err := parse(flags, args); err != nil {
-		return err
+	image := flags.Bool("image", false, "")
+	var values []string
+	flags.Func("set", "", func(s string) error { values = append(values, s); return nil })
+	var files []string
+	for { // options may stand behind an image
+		if err := parse(flags, args); err != nil {
+			return err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		files, args = append(files, flags.Arg(0)), flags.Args()[1:]
 	}
-	files := flags.Args()
+	if len(values) > 0 && !*image || *image && (*expect != "" || *name != "stdin") {
+		return usagef("check: --set goes with --image, and --expect and --name do not")
+	}
 	if *expect != "" && len(files) > 0 {
 		return usagef("check: --expect is for all units, not for a FILE")
 	}
@@ -61,6 +77,13 @@ func runCheck(_ context.Context, root string, args []string) error {
 		return err // silence would mean that all is well
 	} else if !info.IsDir() {
 		return fmt.Errorf("%s is no directory", root)
+	}
+	if *image {
+		found, failed, err := checkImages(root, files, values)
+		if err != nil {
+			return err
+		}
+		return printChecked(found, failed, *asJSON)
 	}
 	given, err := gather(root, files, strings.TrimSuffix(*name, ".syscontainer"))
 	if err != nil {
@@ -79,7 +102,11 @@ func runCheck(_ context.Context, root string, args []string) error {
 			failed = append(failed, fmt.Sprintf("%s differs from what the generator makes", units.Printable(*expect)))
 		}
 	}
-	if *asJSON {
+	return printChecked(found, failed, *asJSON)
+}
+
+func printChecked(found []finding, failed []string, asJSON bool) (err error) {
+	if asJSON {
 		err = printJSON(found)
 	} else {
 		err = printFindings(os.Stdout, found)
