@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -39,7 +38,7 @@ func pruneExports(ctx context.Context, root string, dryRun bool) error {
 
 // exportsUnwanted tells whether nobody wants the files of a container, by its service's name, or else why they stay.
 func exportsUnwanted(root string, set *units.Set, name string) (unwanted bool, stays string) {
-	if _, err := os.Lstat(store.Bundle(root, name)); err == nil {
+	if _, err := findRunning(root, name); err == nil {
 		return false, "it runs"
 	}
 	if len(set.Problems) > 0 {

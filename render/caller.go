@@ -92,6 +92,9 @@ func (s streams) close() {
 func leave(o options, unused bool) error {
 	var err error
 	if o.remove && unused {
+		err = takeExports(o)
+	}
+	if o.remove && unused && err == nil { // with it goes the record of what is exported
 		err = os.RemoveAll(filepath.Join("/", o.root, store.Dir, "containers", o.name))
 	}
 	if o.caller == "" {

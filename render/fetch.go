@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -62,7 +63,12 @@ func findImage(o options, c *units.Container) (store.Image, error) {
 //
 // The child has a process group of its own, gets our SIGTERM, and dies with us.
 func fetch(o options, reference string) error {
-	args := []string{"pull", "--wait-online", "--progress-fd=3", reference}
+	return operate(o, []string{"pull", "--wait-online"}, reference, nil)
+}
+
+// operate runs a verb of "syscontainer" as fetch does.
+func operate(o options, verb []string, word string, input io.Reader) error {
+	args := append(slices.Clone(verb), "--progress-fd=3", word)
 	if o.root != "" {
 		args = append([]string{"--root", o.root}, args...)
 	}
@@ -79,7 +85,7 @@ func fetch(o options, reference string) error {
 	defer stderr.Close()
 	cmd := exec.Command(commandPath, args...)
 	cmd.ExtraFiles = []*os.File{childProgress}
-	cmd.Stderr = childStderr // what it prints on stdout, the digest, nobody asked for here
+	cmd.Stdin, cmd.Stderr = input, childStderr // what it prints on stdout nobody asked for here
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	// Only systemd's messages of ours count, and it must not take the child's.
 	for _, v := range os.Environ() {
@@ -101,7 +107,7 @@ func fetch(o options, reference string) error {
 	}
 
 	last := make(chan string, 1)
-	go func() { last <- sayings(os.Stderr, stderr, reference) }()
+	go func() { last <- sayings(os.Stderr, stderr, verb[0]+" "+word) }()
 	var doing atomic.Value
 	doing.Store("")
 	go followProgress(progress, func(text string, moved bool) {
@@ -130,7 +136,7 @@ func fetch(o options, reference string) error {
 			case text != "":
 				return fmt.Errorf("%s", text)
 			}
-			return fmt.Errorf("%s pull: %w", commandPath, err)
+			return fmt.Errorf("%s %s: %w", commandPath, verb[0], err)
 		}
 	}
 }
@@ -138,7 +144,7 @@ func fetch(o options, reference string) error {
 // sayings copies lines as they come, but for what the command itself says of a
 // failure, "syscontainer: …" and the lines behind it: that is returned, and told once,
 // by whom it stopped.
-func sayings(to io.Writer, from io.Reader, reference string) (failure string) {
+func sayings(to io.Writer, from io.Reader, about string) (failure string) {
 	const most = 16 << 10
 	var own strings.Builder
 	lines := bufio.NewReader(from)
@@ -151,7 +157,7 @@ func sayings(to io.Writer, from io.Reader, reference string) (failure string) {
 		message, isOwn := strings.CutPrefix(text, "syscontainer: ")
 		switch {
 		case isOwn && own.Len() == 0:
-			own.WriteString(strings.TrimPrefix(message, "pull "+reference+": "))
+			own.WriteString(strings.TrimPrefix(message, about+": "))
 		case own.Len() > 0 && text != "" && own.Len()+len(text) < most:
 			own.WriteString("\n" + text)
 		case own.Len() == 0:

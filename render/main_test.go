@@ -103,7 +103,7 @@ func TestSayings(t *testing.T) {
 		{"syscontainer: pull x:10: of another", "", "pull x:10: of another"},
 	} {
 		var passed strings.Builder
-		if failure := sayings(&passed, strings.NewReader(c.input), "x:1"); failure != c.failure || passed.String() != c.passed {
+		if failure := sayings(&passed, strings.NewReader(c.input), "pull x:1"); failure != c.failure || passed.String() != c.passed {
 			t.Errorf("%q: passed %q, failure %q", c.input, passed.String(), failure)
 		}
 	}

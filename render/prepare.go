@@ -54,6 +54,9 @@ func prepare(o options) error {
 	if err != nil {
 		return err
 	}
+	if err := exportFiles(o, c, g); err != nil {
+		return err
+	}
 	g.bridge = bridge
 	if err := b.create(); err != nil {
 		return fmt.Errorf("make the bundle: %w", err)

@@ -44,11 +44,6 @@ func (d *draft) write() {
 		}
 		t.set(line.Key, value)
 	}
-	for _, key := range []string{"Export"} {
-		if lines := effective(d.container, key); len(lines) > 0 {
-			d.warn(lines[len(lines)-1], key+"= has no effect yet: templates of images are not applied", "")
-		}
-	}
 
 	if d.c.Privileged {
 		_, line := lastValue(d.container, "Privileged")

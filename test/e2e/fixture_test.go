@@ -113,6 +113,16 @@ func makeFixture(t *testing.T) fixture {
 	for tag, img := range volumeImages(base, shell) {
 		put(tag, img)
 	}
+	for tag, img := range exportImages(base, shell) {
+		put(tag, img)
+	}
+
+	for tag, img := range templateImages(base, shell) {
+		put(tag, img)
+	}
+	for tag, img := range atomicImages(t, base, program) {
+		put(tag, img)
+	}
 
 	// Wrong on purpose.
 	// Each has a blob of its own: in a layout equal blobs are one file.
