@@ -8,6 +8,7 @@
 //	# disk: TARGET SIZE [OPTIONS]   an ext4 file system of its own
 //	# shutdown                      the host stops its units in order afterwards
 //	# needs: crun                   skipped where crun cannot run
+//	# needs: FOLDER                 of third parties, beside this tree: skipped without it
 package e2e
 
 import (
@@ -91,6 +92,10 @@ func runScript(t *testing.T, f fixture, root, script string) {
 			host.Need(t, "crun")
 			if !host.CrunWorks(root) {
 				t.Skip("crun cannot run here, package vm runs it")
+			}
+		case len(words) == 3 && words[1] == "needs:":
+			if _, err := os.Stat(filepath.Join("../../..", words[2])); err != nil {
+				t.Skip(err)
 			}
 		}
 	}

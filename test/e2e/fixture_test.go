@@ -117,6 +117,13 @@ func makeFixture(t *testing.T) fixture {
 		put(tag, img)
 	}
 
+	for tag, img := range templateImages(base, shell) {
+		put(tag, img)
+	}
+	for tag, img := range atomicImages(t, base, program) {
+		put(tag, img)
+	}
+
 	// Wrong on purpose.
 	// Each has a blob of its own: in a layout equal blobs are one file.
 	hostile := func(name string, layer image.Layer) {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"syscontainer/test/host"
+	"syscontainer/test/image"
+)
+
+// templateImages bring their own configuration, as images of Project Atomic did: one of the oldest form, and
+// its next version, without tmpfiles.template and with another default.
+func templateImages(base image.Layer, config image.Config) map[string]image.Image {
+	const configuration = `{
+	"ociVersion": "0.3.0",
+	"platform": {"os": "linux", "arch": "amd64"},
+	"process": {
+		"terminal": false, "user": {"uid": 0, "gid": 0}, "args": ["/bin/report", "$NAME"], "cwd": "/",
+		"env": ["PATH=/bin", "WORD=$WORD", "NEEDED=$NEEDED", "UUID=$UUID", "ID=${IMAGE_ID}"]
+	},
+	"root": {"path": "rootfs", "readonly": true},
+	"mounts": [
+		{"destination": "/proc", "type": "proc", "source": "proc"},
+		{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
+		{"destination": "/data", "type": "bind", "source": "${STATE_DIRECTORY}/$NAME", "options": ["rbind", "rw", "mode=755"]}
+		$MORE
+	],
+	"hooks": {"prestart": [{"path": "/bin/touch", "args": ["touch", "/srv/hooked"]}]},
+	"linux": {
+		"capabilities": ["CAP_KILL", "cap_net_raw"],
+		"resources": {"devices": [{"allow": false, "access": "rwm"}]},
+		"namespaces": [{"type": "pid"}, {"type": "ipc"}, {"type": "mount"}]
+	}
+}`
+	const report = `#!/bin/sh
+trap 'exit 0' TERM
+echo "$1 says <$WORD> $NEEDED"
+echo "$UUID $ID" >/data/seen
+sed -n 's/^CapEff:.//p' /proc/self/status >/data/capabilities
+cat /more/new >/data/more 2>/dev/null
+touch /written 2>/dev/null && echo yes >/data/written
+while :; do sleep 0.05; done
+`
+	put := func(word string, entries ...image.Entry) image.Image {
+		all := []image.Entry{image.Dir("exports", 0o755), image.File("exports/config.json.template", 0o644, configuration),
+			image.File("exports/manifest.json", 0o644, `{"version": "1.0", "defaultValues": {"WORD": "`+word+`", "MORE": "", "STATE_DIRECTORY": "/dead"}}`),
+			image.File("bin/report", 0o755, report), image.File("bin/before", 0o755, "#!/bin/sh\necho before $1 on $(uname -n)\n")}
+		return image.Image{Layers: []image.Layer{base, {Entries: append(all, entries...)}}, Config: config}
+	}
+	const lines = "d ${STATE_DIRECTORY}/$NAME 0750 0 0 -\nf /run/made-for-$NAME 0644 - - - $NEEDED\nr /run/made-for-$NAME\nd /run/no-user 0755 nobody-of-$NAME -\n"
+	return map[string]image.Image{
+		"template":       put("default", image.File("exports/tmpfiles.template", 0o644, lines)),
+		"template-plain": put("newer"),
+	}
+}
+
+// atomicImages are those of Project Atomic at hand, each around a userland and a script in the place of the program that it
+// had. Of third parties, they are read where they are; without them there are none.
+func atomicImages(t *testing.T, base image.Layer, program image.Entry) map[string]image.Image {
+	t.Helper()
+	all := map[string]image.Image{}
+	for name, scripts := range map[string]map[string]string{
+		"hello-world": {"usr/bin/run.sh": "#!/bin/sh\ntrap 'exit 0' TERM\nmkdir /dev/www; echo \"hello $RECEIVER\" >/dev/www/index.html\nhttpd -f -p \"$PORT\" -h /dev/www &\nwait\n"},
+		"etcd":        {"usr/bin/etcd-env.sh": "#!/bin/sh\nexec \"$@\"\n"},
+		"net-snmp": {"usr/bin/run.sh": "#!/bin/sh\ntrap 'exit 0' TERM\n(sleep 0.2; payload notify READY=1 STATUS=serving)\n" +
+			"test -S /dev/log && echo of $NAME >/var/lib/net-snmp/seen\ncat /etc/sysconfig/snmpd >>/var/lib/net-snmp/seen\nwhile :; do sleep 0.05; done\n"},
+		"kubernetes-apiserver": {"usr/bin/kube-apiserver-docker.sh": "#!/bin/sh\ntrap 'exit 0' TERM\n" +
+			"echo $(id -u) $(id -g) $(sed -n 's/^CapEff:.//p' /proc/self/status) >/var/run/kubernetes/seen\nwhile :; do sleep 0.05; done\n"},
+	} {
+		dir := filepath.Join("../../../shared/atomic-images", name, "exports")
+		if _, err := os.Stat(dir); err != nil {
+			continue
+		}
+		exports := os.DirFS(dir)
+		entries := []image.Entry{image.Dir("exports", 0o755), image.Dir("usr", 0o755), image.Dir("usr/bin", 0o755)}
+		for script, text := range scripts {
+			entries = append(entries, image.File(script, 0o755, text))
+		}
+		err := fs.WalkDir(exports, ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || path == "." {
+				return err
+			}
+			if d.IsDir() {
+				entries = append(entries, image.Dir("exports/"+path, 0o755))
+				return nil
+			}
+			data, err := fs.ReadFile(exports, path)
+			entries = append(entries, image.File("exports/"+path, 0o644, string(data)))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers := []image.Layer{base}
+		if name == "etcd" {
+			layers = append(layers, etcd(t)...)
+			server, err := image.Copy("usr/bin/etcd", host.Part("etcd"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			entries = append(entries, server, image.File("etc/hosts", 0o644, "127.0.0.1 localhost\n"))
+		}
+		if name == "net-snmp" {
+			entries = append(entries, program)
+		}
+		all[name] = image.Image{Layers: append(layers, image.Layer{Entries: entries}), Config: image.Config{Cmd: []string{"/bin/false"}}}
+	}
+	return all
+}
