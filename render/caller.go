@@ -92,9 +92,9 @@ func (s streams) close() {
 func leave(o options, unused bool) error {
 	var err error
 	if o.remove && unused {
-		err = takeExports(o)
+		err = errors.Join(takeExports(o), undoTmpfiles(o))
 	}
-	if o.remove && unused && err == nil { // with it goes the record of what is exported
+	if o.remove && unused && err == nil { // with it go the records of what is exported and made
 		err = os.RemoveAll(filepath.Join("/", o.root, store.Dir, "containers", o.name))
 	}
 	if o.caller == "" {

@@ -67,6 +67,12 @@ func (t *imageTemplate) applyTmpfiles(o options) error {
 	return nil
 }
 
+// undoTmpfiles undoes what was applied last.
+func undoTmpfiles(o options) error {
+	var none *imageTemplate
+	return none.applyTmpfiles(o)
+}
+
 // tmpfilesCommand warns of what cannot be made.
 func tmpfilesCommand(o options, option, lines string) {
 	cmd := exec.Command("systemd-tmpfiles", option, "-")

@@ -111,9 +111,7 @@ func TestTemplateRuntimes(t *testing.T) {
 					t.Errorf("%s: %q, %v", record, applied, err)
 				}
 				// A new image that says nothing more.
-				var none *imageTemplate
-				o := options{root: root, name: "render-test-template"}
-				if err := none.applyTmpfiles(o); err != nil {
+				if err := undoTmpfiles(options{root: root, name: "render-test-template"}); err != nil {
 					t.Error(err)
 				}
 				if _, err := os.Lstat(record); err == nil {
