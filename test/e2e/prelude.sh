@@ -35,6 +35,9 @@ container() {
 	systemctl daemon-reload
 }
 
+# ended NAME: the unit does not run any more.
+ended() { fails test "$(show "$1" ActiveState)" = active 2>/dev/null; }
+
 show() { systemctl show -P "$2" "$1"; }
 journal() { journalctl --sync; journalctl -b -q -o cat -u "$1" >/tmp/journal; }
 

@@ -21,7 +21,8 @@ done
 grep -q web "/proc/$(show web MainPID)/root/etc/hosts"
 kill -9 $(processes web) || :
 within 10 systemctl is-failed web
-within 5 test ! -e /sys/class/net/syscontainer0 -a -z "$(ls /run/syscontainer)"
+within 5 test ! -e /sys/class/net/syscontainer0
+within 5 rmdir /run/syscontainer
 systemctl start web
 within 5 listens 8080
 systemctl stop web

@@ -37,7 +37,7 @@ for mode in plain shared mapped; do
 	within 5 written $mode
 	test -z "$(find /run/syscontainer -name new)" # its memory is its own
 	systemctl kill --signal=SIGKILL $mode
-	within 5 test "$(show $mode ActiveState)" != active
+	within 5 ended $mode
 	systemctl reset-failed $mode || :
 	within 10 nothing_left
 	systemctl start $mode

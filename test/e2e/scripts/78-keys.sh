@@ -134,7 +134,7 @@ logged friend nameserver 192.0.2.53
 systemctl reload friend
 logged friend 'reload now in keys.example.com'
 systemctl stop app
-within 5 test "$(show friend ActiveState)" != active
+within 5 ended friend
 test -z "$(runc list -q)"
 
 # A namespace file, and one that is not there.

@@ -45,7 +45,8 @@ mkdir -p /srv/shared
 chmod 1777 /srv/shared
 auto one UserNS=auto Volume=/srv/shared:/shared ReadOnly=no
 auto two UserNS=auto:size=100000 Volume=/srv/shared:/shared ReadOnly=no
-systemctl start one two
+systemctl start one
+systemctl start two # after it: the first takes the highest
 a=$(first one) b=$(first two)
 test "$a" = $((4294967295 - 65536))
 test "$b" = $((a - 100000))
