@@ -47,7 +47,7 @@ logged() { within 5 in_journal "$@" || { cat /tmp/journal >&2; return 1; }; }
 
 # rules: the firewall's, without what they counted and chains that may be empty.
 rules() {
-	{ iptables-save; nft list ruleset; } 2>/dev/null |
+	{ iptables-save || :; nft list ruleset || :; } 2>/dev/null |
 		sed 's/ *counter packets [0-9]* bytes [0-9]*//; /^[#:]/d; /chain .* {$/d; /^[[:space:]]*}*$/d'
 }
 
