@@ -25,16 +25,21 @@ type imageTemplate struct {
 }
 
 // findTemplate reads the templates of the image that t is. nil: it has none, or the unit wants none. Of an image without
-// /exports it learns that by one look.
+// /exports it learns that by one look; what another calls so may be anything.
 func findTemplate(b bundle, o options, c *units.Container, g ground, t *tree) (*imageTemplate, error) {
 	if !c.Template {
 		return nil, nil
 	}
-	fd, err := t.open(atomic.Dir, unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return nil, nil // atomic.Read says what is wrong with one that is there
+	if st, _, err := t.lstat("/" + atomic.Dir); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return nil, nil
 	}
-	unix.Close(fd)
+	brings := func(name string) bool {
+		_, _, err := t.lstat("/" + atomic.Dir + "/" + name)
+		return err == nil
+	}
+	if !brings("config.json") && !brings(atomic.ConfigFile) && !brings(tmpfilesTemplate) {
+		return nil, nil
+	}
 	if c.Rootfs != "" && !c.ReadOnly {
 		warn(o.name, "/%s in Rootfs=%s counts for nothing: with ReadOnly=no the payload could change what it is allowed", atomic.Dir, c.Rootfs)
 		return nil, nil
@@ -47,9 +52,6 @@ func findTemplate(b bundle, o options, c *units.Container, g ground, t *tree) (*
 	e, err := atomic.Read(root)
 	if err != nil {
 		return nil, withHint(err, "Template=no in [Container] makes it an ordinary image")
-	}
-	if e == nil || e.Config == nil && e.ConfigTemplate == nil && e.Tmpfiles == nil {
-		return nil, nil
 	}
 	place, err := placeOf(b, o, c, g)
 	if err != nil {

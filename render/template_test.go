@@ -286,3 +286,132 @@ func FuzzTemplate(f *testing.F) {
 		checkNames(t, s)
 	})
 }
+
+// What an image has below /exports may be anything; only what has the names counts.
+func TestFindTemplate(t *testing.T) {
+	const good = `{"root": {"path": "rootfs"}}`
+	for name, c := range map[string]struct {
+		files map[string]string // name to content, "-> TARGET" for a link
+		unit  units.Container
+		err   string // "" and no configuration, or "found"
+	}{
+		"none":                    {},
+		"an empty directory":      {files: map[string]string{"exports/x": ""}},
+		"a file":                  {files: map[string]string{"exports": ""}},
+		"a link":                  {files: map[string]string{"exports": "-> /srv", "srv/config.json": good}},
+		"somebody's manifest":     {files: map[string]string{"exports/manifest.json": "[]"}},
+		"a configuration":         {files: map[string]string{"exports/config.json": good}, err: "found"},
+		"not wanted":              {files: map[string]string{"exports/config.json": "["}, unit: units.Container{Rootfs: "no"}},
+		"no configuration":        {files: map[string]string{"exports/config.json": "["}, err: "config.json of the image: Invalid json"},
+		"a bad manifest":          {files: map[string]string{"exports/config.json": good, "exports/manifest.json": "["}, err: "Invalid manifest.json of the image"},
+		"a link out of the image": {files: map[string]string{"exports/config.json": "-> ../../../../../../../etc/passwd"}, err: "read /exports/config.json of the image: "},
+		"a directory to write to": {files: map[string]string{"exports/config.json": good}, unit: units.Container{Template: true, Rootfs: "/srv"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, content := range c.files {
+				file := filepath.Join(dir, name)
+				err := os.MkdirAll(filepath.Dir(file), 0o755)
+				if link, is := strings.CutPrefix(content, "-> "); err == nil && is {
+					err = os.Symlink(link, file)
+				} else if err == nil {
+					err = os.WriteFile(file, []byte(content), 0o644)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			tree, err := openTree(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tree.close()
+			unit := c.unit
+			if unit.Rootfs == "" {
+				unit = units.Container{Template: true, ReadOnly: true, Image: "q.io/a:1", Runtime: "/bin/sh"}
+			}
+			b := bundle(t.TempDir())
+			if err := os.Symlink("/x/"+strings.Repeat("ab", 32), b.file("image")); err != nil {
+				t.Fatal(err)
+			}
+			got, err := findTemplate(b, options{name: "web"}, &unit, ground{rootfs: dir}, tree)
+			switch {
+			case c.err == "found":
+				if err != nil || !got.configures() {
+					t.Error(got, err)
+				}
+			case c.err == "":
+				if err != nil || got != nil {
+					t.Error(got, err)
+				}
+			case err == nil || !strings.HasPrefix(err.Error(), c.err):
+				t.Errorf("%v, want %s", err, c.err)
+			}
+		})
+	}
+}
+
+// The variables that nobody sets, of an image and of a directory.
+func TestPlace(t *testing.T) {
+	b, digest := bundle(t.TempDir()), strings.Repeat("ab", 32)
+	c := &units.Container{Image: "q.io/a:1", Runtime: "/bin/sh"}
+	if err := os.Symlink("/x/"+digest, b.file("image")); err != nil {
+		t.Fatal(err)
+	}
+	p, err := placeOf(b, options{name: "web"}, c, ground{})
+	if err != nil || p.Name != "web" || p.ImageID != digest || p.Image != "q.io/a:1" || p.Runtime != "/bin/sh" || p.Directory != b.file("image") || p.Command != commandPath {
+		t.Errorf("%+v, %v", p, err)
+	}
+	again, err := placeOf(b, options{name: "web"}, c, ground{})
+	other, _ := placeOf(b, options{name: "other"}, c, ground{})
+	if err != nil || again.UUID != p.UUID || other.UUID == p.UUID || len(p.UUID) != 36 {
+		t.Error(p.UUID, again.UUID, other.UUID)
+	}
+	b = bundle(t.TempDir())
+	root := t.TempDir()
+	p, err = placeOf(b, options{name: "web"}, &units.Container{Rootfs: root, Runtime: "/bin/sh"}, ground{rootfs: root})
+	if to, _ := os.Readlink(p.Directory + "/rootfs"); err != nil || to != root || p.ImageID != "" {
+		t.Errorf("%+v, %v: %s", p, err, to)
+	}
+}
+
+// Those of Project Atomic that lie beside the tree: what came of them then comes of them now.
+func TestAtomicImages(t *testing.T) {
+	list, _ := filepath.Glob("../../shared/atomic-images/*/exports")
+	if len(list) == 0 {
+		t.Skip("needs ../shared/atomic-images")
+	}
+	for _, dir := range list {
+		name := filepath.Base(filepath.Dir(dir))
+		t.Run(name, func(t *testing.T) {
+			e := exportsOf(t, dir)
+			template, err := expandTemplate(e, somePlace(name).Values(nil, e.Manifest), someMachine)
+			if err != nil || !template.configures() {
+				t.Fatal(err)
+			}
+			tree, c, image := plant(t, "etc/"), base(), new(imageConfig)
+			c = template.over(c, image)
+			h := someHost(name)
+			s, err := spec(c, image, h)
+			if err == nil {
+				s, err = template.merge(c, s, h, tree)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkNames(t, s)
+			checkEncoding(t, s)
+			if c.PID == "private" == (name == "net-snmp") || c.Network != "host" || !s.Root.Readonly || s.Linux.Seccomp != nil || len(s.Process.Capabilities.Bounding) == 0 {
+				t.Errorf("%+v", s.Linux.Namespaces)
+			}
+			for _, m := range s.Mounts {
+				if slices.Contains(m.Options, "mode=755") && m.Type == "bind" {
+					t.Error("runtimes of today refuse", m)
+				}
+			}
+			if bare := template.missingSources(c, user{}, tree); (bare == nil) == (name == "kubernetes-apiserver") {
+				t.Errorf("%q", bare)
+			}
+		})
+	}
+}

@@ -248,6 +248,13 @@ func (d *document) hostile(process, linux map[string]any) {
 	}
 	delete(d.tree, "hooks")
 	delete(d.tree, "platform") // of runtimes before 1.0
+	annotations, _ := d.tree["annotations"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(annotations)) {
+		if strings.HasPrefix(name, "run.oci.") || strings.HasPrefix(name, "org.systemd.property.") {
+			d.say("annotation %s goes: the runtime would obey it", name)
+			delete(annotations, name)
+		}
+	}
 	for _, name := range []string{"cgroupsPath", "intelRdt"} {
 		if text, is := linux[name].(string); linux[name] != nil && (!is || text != "") {
 			d.say("linux.%s goes: the service has its own", name)

@@ -51,6 +51,8 @@ var old = []struct {
 	{"empty seccomp", `"capabilities": {}`, `"seccomp": {"defaultAction": "", "syscalls": []}`, ``, "linux.seccomp is empty and goes", `"linux":{"namespaces"`},
 	{"seccomp with a listener", `"capabilities": {}`, `"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/x", "listenerMetadata": "x"}`, ``,
 		"linux.seccomp.listenerPath goes: the runtime would talk to a program of the machine", `"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}`},
+	{"annotations", `"capabilities": {}`, ``, `"annotations": {"a": "b", "run.oci.handler": "x", "org.systemd.property.User": "'x'"}`,
+		"annotation org.systemd.property.User goes: the runtime would obey it\nannotation run.oci.handler goes: the runtime would obey it", `"annotations":{"a":"b"}`},
 	{"bind with mode", `"capabilities": {}`, ``, `"mounts": [{"type": "bind", "source": "/srv", "destination": "/mnt", "options": ["rbind", "rw", "mode=755", "defaults"]}]`,
 		"mount /mnt: without the option mode=755, which a bind mount has not\nmount /mnt: without the option defaults, which a bind mount has not",
 		`{"destination":"/mnt","type":"bind","source":"/srv","options":["rbind","rw"]}`},
