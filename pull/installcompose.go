@@ -16,7 +16,7 @@ import (
 // compose makes the text of the unit, and what a person has to know. The text loads and converts without an error.
 func (in *installation) compose() (text string, said []string, err error) {
 	_, c := in.judge(in.write(nil)) // drop-ins may set values, too
-	in.values = placeOf(in.root, in.name.Full, in.reference, in.image.Digest, c.Runtime).Values(in.known(c.Set), in.manifest())
+	in.values = placeOf(in.root, in.name.Full, in.reference+in.rootfs, in.image.Digest, c.Runtime).Values(in.known(c.Set), in.manifest())
 	if err := in.checkTemplates(); err != nil {
 		return "", nil, err
 	}
@@ -38,6 +38,8 @@ func (in *installation) compose() (text string, said []string, err error) {
 				refused = true
 			case i >= 0 && lines[i].Line > 0:
 				wrong = append(wrong, located(lines[i].Line, p.Msg, p.Hint))
+			case strings.Contains(p.Msg, " is there already") || strings.Contains(p.Msg, " becomes "):
+				wrong = append(wrong, located(0, strings.TrimPrefix(p.Msg, "no service is made of it: "), "--name gives the container another name"))
 			default:
 				wrong = append(wrong, located(0, p.Error(), ""))
 			}
@@ -142,6 +144,13 @@ func missingIn(err error) (names []string) {
 
 // translate makes lines of the image's service, or of the usual one.
 func (in *installation) translate() ([]atomic.ServiceLine, error) {
+	if in.exports != nil && in.exports.Manifest.NoService {
+		return []atomic.ServiceLine{
+			{Section: "Unit", Key: "Description", Value: "Files of " + strings.ReplaceAll(in.name.Full, "%", "%%") + " for the host"},
+			{Section: "Container", Key: "Payload", Value: "no"},
+			{Section: "Install", Key: "WantedBy", Value: "multi-user.target"},
+		}, nil
+	}
 	if in.exports != nil && in.exports.Service != nil {
 		lines, err := atomic.Translate(in.exports.Service, in.values)
 		if err != nil {
@@ -211,7 +220,7 @@ func located(line int, msg, hint string) string {
 
 // say tells what of the template is lost, and what it does on the host.
 func (in *installation) say(lines []atomic.ServiceLine) (said []string) {
-	starts := in.exports == nil || in.exports.Service == nil
+	starts := in.exports == nil || in.exports.Service == nil || in.exports.Manifest.NoService
 	var host []string
 	for _, l := range lines {
 		switch {

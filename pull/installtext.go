@@ -60,6 +60,9 @@ func (in *installation) write(lines []atomic.ServiceLine) *writing {
 	} else {
 		w.assign(-1, "Image", strings.ReplaceAll(in.reference, "%", "%%"))
 	}
+	if in.manifest().NoService {
+		w.comment("manifest.json of the image: noContainerService")
+	}
 	in.writeSection(w, lines, "Container")
 	for _, s := range in.set {
 		w.assign(-1, "Set", quotedWord(s))

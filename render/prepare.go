@@ -54,7 +54,7 @@ func prepare(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := exportFiles(o, c, g); err != nil {
+	if err := exportFiles(o, c, g); err != nil || !c.Payload {
 		return err
 	}
 	g.bridge = bridge

@@ -82,6 +82,7 @@ type Container struct {
 	Template      bool          // default true: the image's own config.json and tmpfiles.d lines apply
 	Set           []string      // "NAME=VALUE" for templates of the image, each name once
 	Export        []string      // "no" (default, nil), "yes", or absolute paths
+	Payload       bool          // default true: the service runs the container; else it is there for Export only
 
 	said said // see Sets
 }

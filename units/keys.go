@@ -103,13 +103,14 @@ var keys = [...]key{
 	one("Template", boolForm, func(d *draft) *bool { return &d.Template }),
 	many("Set", setForm, func(d *draft) *[]string { return &d.Set }),
 	{"Export", setExport, false},
+	one("Payload", boolForm, func(d *draft) *bool { return &d.Payload }),
 }
 
 // unset is a container of which nothing is said.
 var unset = Container{
 	ReadOnly: true, ReadOnlyTmpfs: true, ShmSize: 64 << 20, NoNewPrivileges: true,
 	Network: "host", PID: "private", IPC: "private", Cgroup: "private",
-	Pull: "missing", Runtime: "runc", StopTimeout: NotSet, Template: true,
+	Pull: "missing", Runtime: "runc", StopTimeout: NotSet, Template: true, Payload: true,
 }
 
 // form reads a value that is not empty.

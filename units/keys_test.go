@@ -17,6 +17,7 @@ var samples = map[string]string{
 	"PID": "host", "IPC": "ns:/a", "UTS": "private", "Cgroup": "host", "HostName": "h", "DNS": "::1", "DNSOption": "rotate", "DNSSearch": "a.b", "AddHost": "a:::1",
 	"Notify": "yes", "Pull": "never", "Runtime": "crun", "RuntimeArgs": "--debug", "StopSignal": "INT", "StopTimeout": "1", "ReloadCmd": "r", "ReloadSignal": "HUP",
 	"Memory": "1m", "PidsLimit": "5", "Annotation": "a=b", "Label": "a=b", "Credential": "c", "Directories": "yes", "ConfigPatch": "{}", "Tmpfiles": "d /a", "Template": "no", "Set": "A=B", "Export": "yes",
+	"Payload": "no",
 }
 
 // The empty assignment takes back what was said before, in the same file or another.
@@ -60,7 +61,7 @@ func TestEmptyAssignment(t *testing.T) {
 }
 
 func TestBooleans(t *testing.T) {
-	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "Systemd", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "Privileged", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories", "Template"} {
+	for _, name := range []string{"EnvironmentHost", "HttpProxy", "RunInit", "Systemd", "ReadOnly", "ReadOnlyTmpfs", "Volatile", "Privileged", "NoNewPrivileges", "SecurityLabelDisable", "SecurityLabelNested", "Notify", "Directories", "Template", "Payload"} {
 		refuses(t, map[string]string{name + "=ture": "web:3: " + name + "=: \"ture\" is no boolean\nhint: write yes or no"})
 	}
 }

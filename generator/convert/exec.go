@@ -9,6 +9,10 @@ import (
 // execLines writes the commands of the service. No word of a person stands among them
 // but names that were checked: the runtime's, the container's.
 func (d *draft) execLines() {
+	if !d.c.Payload {
+		d.noPayload()
+		return
+	}
 	oneshot := d.oneshot()
 	t, runtime, start := d.t, " --runtime="+d.c.Runtime, ""
 	if d.c.Notify && !oneshot {
@@ -76,7 +80,7 @@ func ours(key string) bool {
 // oneshot tells whether the service is done when the payload ends well.
 func (d *draft) oneshot() bool {
 	value, _ := lastValue(d.service, "Type")
-	return value == "oneshot"
+	return value == "oneshot" || !d.c.Payload
 }
 
 // id is the option with the name of the runtime's container; "" if it is called like
