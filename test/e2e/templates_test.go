@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"syscontainer/test/host"
@@ -58,6 +59,14 @@ while :; do sleep 0.05; done
 	}
 }
 
+// atomicHostFiles are the files for the host that those images had from packages, with other contents. A directory ends
+// in a slash, a program lies in bin.
+var atomicHostFiles = map[string][]string{
+	"etcd":                 {"usr/local/bin/etcdctl", "etc/etcd/etcd.conf"},
+	"net-snmp":             {"etc/sysconfig/snmpd", "etc/sysconfig/snmptrapd", "etc/snmp/snmpd.conf", "etc/snmp/snmptrapd.conf", "var/lib/net-snmp/"},
+	"kubernetes-apiserver": {"usr/local/bin/kubectl", "etc/kubernetes/config", "etc/kubernetes/apiserver"},
+}
+
 // atomicImages are those of Project Atomic at hand, each around a userland and a script in the place of the program that it
 // had. Of third parties, they are read where they are; without them there are none.
 func atomicImages(t *testing.T, base image.Layer, program image.Entry) map[string]image.Image {
@@ -95,6 +104,7 @@ func atomicImages(t *testing.T, base image.Layer, program image.Entry) map[strin
 		if err != nil {
 			t.Fatal(err)
 		}
+		entries = append(entries, hostFiles(atomicHostFiles[name])...)
 		layers := []image.Layer{base}
 		if name == "etcd" {
 			layers = append(layers, etcd(t)...)
@@ -110,4 +120,26 @@ func atomicImages(t *testing.T, base image.Layer, program image.Entry) map[strin
 		all[name] = image.Image{Layers: append(layers, image.Layer{Entries: entries}), Config: image.Config{Cmd: []string{"/bin/false"}}}
 	}
 	return all
+}
+
+// hostFiles are what an image has for the host, and their directories.
+func hostFiles(names []string) (entries []image.Entry) {
+	made := map[string]bool{}
+	for _, name := range names {
+		name = "exports/hostfs/" + name
+		for i, c := range name {
+			if c == '/' && !made[name[:i]] && name[:i] != "exports" {
+				made[name[:i]] = true
+				entries = append(entries, image.Dir(name[:i], 0o755))
+			}
+		}
+		switch {
+		case strings.HasSuffix(name, "/"):
+		case filepath.Base(filepath.Dir(name)) == "bin":
+			entries = append(entries, image.File(name, 0o755, "#!/bin/sh\necho "+filepath.Base(name)+"\n"))
+		default:
+			entries = append(entries, image.File(name, 0o644, "configured\n"))
+		}
+	}
+	return entries
 }
