@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"syscontainer/test/host"
 )
 
 func TestUnified(t *testing.T) {
@@ -33,13 +35,10 @@ func judgeDiff(t *testing.T, from, to string) {
 		}
 		return
 	}
-	patch, err := exec.LookPath("patch")
-	if err != nil {
-		t.Skip("patch is not installed")
-	}
+	host.Need(t, "patch")
 	file := filepath.Join(t.TempDir(), "a")
 	writeFile(t, file, from)
-	cmd := exec.Command(patch, "--silent", "--posix", "--fuzz=0", "-o", file+".new", file)
+	cmd := exec.Command("patch", "--silent", "--posix", "--fuzz=0", "-o", file+".new", file)
 	cmd.Stdin = strings.NewReader(difference)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s\n%s", err, out, difference)

@@ -59,6 +59,7 @@ needs() {
 	umoci umoci test
 	/usr/share/containers/seccomp.json golang-github-containers-common test
 	strace strace test
+	patch patch test
 	iptables iptables test
 	nft nftables test
 	mkfs.ext4 e2fsprogs test
