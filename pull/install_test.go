@@ -187,6 +187,51 @@ func TestInstallAgain(t *testing.T) {
 	}
 }
 
+// Defaults are not written down as if a person had set them: another image's count, and a person's own stay.
+func TestInstallDefaultsMove(t *testing.T) {
+	root, newer := t.TempDir(), t.TempDir()
+	plantImage(t, root, "q.io/ledger:latest", greeter, usualConfig)
+	for _, args := range [][]string{{"--name", "as-it-is"}, {"--name", "mine", "--set=MEMORY=3M"}} {
+		if _, stderr, status := command(t, append([]string{"--root", root, "install", "q.io/ledger", "--set=GREETING=x"}, args...)...); status != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	if err := os.CopyFS(newer, os.DirFS(greeter)); err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(newer, "exports/manifest.json")
+	old, _ := os.ReadFile(manifest)
+	writeFile(t, manifest, strings.Replace(string(old), `"256M"`, `"512M"`, 1))
+	plantImage(t, root, "q.io/ledger:latest", newer, usualConfig)
+	for name, want := range map[string]string{"as-it-is": "MemoryMax=512M\n", "mine": "MemoryMax=3M\n"} {
+		if _, stderr, status := command(t, "--root", root, "install", "q.io/ledger", "--yes", "--name", name); status != 0 {
+			t.Fatal(stderr)
+		}
+		if _, service := loads(t, root, name); !strings.Contains(service, want) || strings.Contains(service, "MEMORY=256M") {
+			t.Errorf("%s: want %s, the service is\n%s", name, want, service)
+		}
+	}
+}
+
+// Of lines that replace one another the last is what the image says. One that is refused gives way to none of the others.
+func TestInstallRefusedLines(t *testing.T) {
+	root, image := t.TempDir(), t.TempDir()
+	plant(t, image, map[string]string{"exports/service.template": "[Service]\nExecStart=$EXEC_START\nProtectSystem=full\n" + strings.Repeat("User=a\n", 5000) + "ProtectSystem=strict\nSystemCallFilter=~@swap\nSystemCallFilter=@basic-io\n",
+		"exports/manifest.json": "{}"})
+	plantImage(t, root, "q.io/a:latest", image, usualConfig)
+	plant(t, root, map[string]string{"etc/containers/systemd/.a.syscontainer.new": "of one that was killed"})
+	if _, stderr, status := command(t, "--root", root, "install", "q.io/a"); status != 0 {
+		t.Fatal(stderr)
+	}
+	_, service := loads(t, root, "a")
+	if strings.Contains(service, "ProtectSystem") || strings.Contains(service, "User=") || !strings.Contains(service, "SystemCallFilter=~@swap\n") || strings.Contains(service, "basic-io") {
+		t.Errorf("%s", service)
+	}
+	if left, _ := filepath.Glob(root + "/etc/containers/systemd/.*"); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
 // Two of one image, and one in the system itself.
 func TestInstallSeveral(t *testing.T) {
 	root := t.TempDir()

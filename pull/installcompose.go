@@ -25,7 +25,7 @@ func (in *installation) compose() (text string, said []string, err error) {
 		return "", nil, err
 	}
 	var w *writing
-	for { // a line that is not possible becomes a comment, and then another may be told
+	for pass := 0; ; pass++ { // a line that is not possible becomes a comment, and then another may be told
 		w = in.write(lines)
 		problems, _ := in.judge(w)
 		refused := false
@@ -33,8 +33,8 @@ func (in *installation) compose() (text string, said []string, err error) {
 		for _, p := range problems {
 			i := in.origin(w, p)
 			switch {
-			case i >= 0 && lines[i].Section == "Service" && lines[i].Line > 0:
-				lines[i].Why, lines[i].Hint = refusal(lines[i].Key, p.Msg), p.Hint
+			case i >= 0 && lines[i].Section == "Service" && lines[i].Line > 0 && pass < mostPasses:
+				refuse(lines, i, p)
 				refused = true
 			case i >= 0 && lines[i].Line > 0:
 				wrong = append(wrong, located(lines[i].Line, p.Msg, p.Hint))
@@ -198,6 +198,23 @@ func (in *installation) origin(w *writing, p *units.Problem) int {
 		return -1
 	}
 	return w.origins[p.Line-1]
+}
+
+// mostPasses bounds how often a text is tried.
+const mostPasses = 50
+
+// refuse takes a line back that the generator refuses. What it had replaced does not count either, unless its key is a list.
+func refuse(lines []atomic.ServiceLine, refused int, p *units.Problem) {
+	key := lines[refused].Key
+	lines[refused].Why, lines[refused].Hint = refusal(key, p.Msg), p.Hint
+	if slices.Contains([]string{"ReadOnlyPaths", "RestrictNamespaces", "SystemCallFilter", "CapabilityBoundingSet", "ExecReload"}, key) {
+		return
+	}
+	for i := range lines[:refused] {
+		if l := &lines[i]; l.Section == "Service" && l.Key == key && l.Why == "" {
+			l.Why = "a later line counts"
+		}
+	}
 }
 
 // refusal is the reason in an error of the generator.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -57,20 +58,36 @@ func writeUnitFile(root, file, text string, mode os.FileMode) error {
 		return err
 	}
 	defer unix.Close(dir)
-	f, err := os.CreateTemp(fdPath(dir), ".syscontainer-install-*")
+	lock, err := os.Open(fdPath(dir))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", path.Dir(file), err)
+	}
+	// One name for all: what a kill left, the next one replaces.
+	temporary := fdPath(dir) + "/" + temporaryUnit(file)
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary)
 	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), fdPath(dir)+"/"+path.Base(file)); err != nil {
+	if err := os.Rename(temporary, fdPath(dir)+"/"+path.Base(file)); err != nil {
 		return err
 	}
 	return syncPath(fdPath(dir))
 }
+
+// temporaryUnit is the name of a file that becomes a unit; nobody takes it for one.
+func temporaryUnit(file string) string { return "." + path.Base(file) + ".new" }
 
 // removeUnitFile removes one, or a link, durably.
 func removeUnitFile(root, file string) error {
@@ -81,6 +98,7 @@ func removeUnitFile(root, file string) error {
 		return fmt.Errorf("remove %s: %w", file, err)
 	}
 	defer unix.Close(dir)
+	unix.Unlinkat(dir, temporaryUnit(file), 0) // of an installation that was killed
 	if err := unix.Unlinkat(dir, path.Base(file), 0); err != nil {
 		return fmt.Errorf("remove %s: %w", file, err)
 	}
