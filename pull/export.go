@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -144,6 +145,9 @@ func requestOf(root, word string) (name string, r store.ExportRequest, err error
 // export carries out a request; one without Export takes all away. started: it comes from the start path, which has said
 // whose it is.
 func export(ctx context.Context, root, name string, request store.ExportRequest, dryRun, started bool) error {
+	// One thread takes all steps: a trace shows them in their order, and can count them.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	x := &exporter{host: openMachine(root), name: name}
 	defer x.host.close()
 	if x.host.fd < 0 {

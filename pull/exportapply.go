@@ -27,11 +27,14 @@ func (x *exporter) apply(ctx context.Context, w *store.Writer, request store.Exp
 		if x.record != nil {
 			before.Request = x.record.Request
 		}
+		c := &changer{x: x, disks: map[uint64]int{}}
+		defer c.close()
+		if err := c.sweep(); err != nil {
+			return err
+		}
 		if err := w.WriteExports(x.name, before); err != nil {
 			return err
 		}
-		c := &changer{x: x, disks: map[uint64]int{}}
-		defer c.close()
 		if err := c.stage(ctx); err != nil {
 			return errors.Join(err, c.takeBack(w))
 		}
@@ -108,9 +111,6 @@ func (c *changer) sync() error {
 
 // stage writes what is new beside its place.
 func (c *changer) stage(ctx context.Context) error {
-	if err := c.sweep(); err != nil {
-		return err
-	}
 	for _, step := range c.x.steps {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
@@ -135,55 +135,82 @@ func (c *changer) stage(ctx context.Context) error {
 	return c.sync()
 }
 
-// sweep removes what a run before left under temporary names.
+// sweep removes what a run before left under temporary names, and makes durable what else it did: the record that is written
+// next knows nothing of that run.
 func (c *changer) sweep() error {
 	if !c.x.unfinished() {
 		return nil
 	}
 	for _, entry := range slices.Concat(c.x.record.Files, c.x.record.Next) {
-		if entry.Kind == store.ExportedDir {
-			continue
-		}
-		err := c.in(entry.Path, func(dir int, base string) error { return unix.Unlinkat(dir, temporary(entry.Path), 0) })
-		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) {
+		err := c.in(entry.Path, func(dir int, base string) error { return removeBeside(dir, temporary(entry.Path)) })
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP) {
 			return fmt.Errorf("remove what was left beside %s: %w", entry.Path, err)
 		}
 	}
-	return nil
+	return c.sync()
 }
 
+// makeDir gives a directory its name when it is complete, so that whatever is found by that name is.
 func (c *changer) makeDir(step exportStep) error {
 	return c.in(step.path, func(dir int, base string) error {
-		err := unix.Mkdirat(dir, base, 0o700)
-		if err == unix.EEXIST { // made by somebody else just now
-			delete(c.x.ours, step.path)
+		beside := temporary(step.path)
+		if err := removeBeside(dir, beside); err != nil {
+			return err
+		}
+		if err := unix.Mkdirat(dir, beside, 0o700); err != nil {
+			return err
+		}
+		err := c.fillDir(dir, beside, step)
+		if err == nil {
+			err = unix.Renameat2(dir, beside, dir, base, unix.RENAME_NOREPLACE)
+			if err == unix.EINVAL { // a file system that cannot; at most an empty directory goes
+				err = unix.Renameat(dir, beside, dir, base)
+			}
+		}
+		switch err {
+		case nil:
+			c.made = append(c.made, step.path)
 			return nil
+		case unix.EEXIST: // made by somebody else just now
+			delete(c.x.ours, step.path)
+			return removeBeside(dir, beside)
 		}
-		if err != nil {
-			return err
-		}
-		c.made = append(c.made, step.path)
-		fd, err := openAt(dir, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		if err := unix.Fchown(fd, step.file.UID, step.file.GID); err != nil {
-			return err
-		}
-		if err := unix.Fchmod(fd, modeBits(step.file.Mode)); err != nil {
-			return err
-		}
-		return c.x.image.label(dir, base, step.path)
+		return errors.Join(err, removeBeside(dir, beside))
 	})
+}
+
+func (c *changer) fillDir(dir int, name string, step exportStep) error {
+	fd, err := openAt(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchown(fd, step.file.UID, step.file.GID); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(fd, modeBits(step.file.Mode)); err != nil {
+		return err
+	}
+	return c.x.image.label(dir, name, step.path)
+}
+
+// removeBeside removes what is under a temporary name; nothing is no error.
+func removeBeside(dir int, name string) error {
+	err := unix.Unlinkat(dir, name, 0)
+	if err == unix.EISDIR || err == unix.EPERM {
+		err = unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
+	}
+	if err == unix.ENOENT {
+		return nil
+	}
+	return err
 }
 
 // takeBack undoes stage, and with it the record, unless something had to go already: the next run goes on then.
 func (c *changer) takeBack(w *store.Writer) error {
 	var errs []error
 	for _, name := range c.staged {
-		err := c.in(name, func(dir int, base string) error { return unix.Unlinkat(dir, temporary(name), 0) })
-		if err != nil && !errors.Is(err, unix.ENOENT) {
+		if err := c.in(name, func(dir int, base string) error { return removeBeside(dir, temporary(name)) }); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -213,7 +240,7 @@ func (c *changer) change() error {
 			err = c.remove(step)
 		case stepReplace:
 			err = c.replace(step)
-		default:
+		case stepMake:
 			c.done = append(c.done, step)
 		}
 		if err != nil {

@@ -76,7 +76,7 @@ func modeBits(mode fs.FileMode) uint32 {
 // write makes a file or link under a temporary name of a directory: complete, but not yet durable. real is what it is going
 // to be.
 func (i *imageFiles) write(dir int, name string, f atomic.HostFile, real string) error {
-	if err := unix.Unlinkat(dir, name, 0); err != nil && err != unix.ENOENT {
+	if err := removeBeside(dir, name); err != nil {
 		return err
 	}
 	if f.Mode.Type() == fs.ModeSymlink {

@@ -87,10 +87,10 @@ type onHost struct {
 	identity
 }
 
-// lookAt looks at a path without following a link there. nil: nothing is there.
+// lookAt looks at a path, as place returns it. nil: nothing is there, or it would be reached by a link.
 func (m *machine) lookAt(name string) (*onHost, error) {
 	dir, err := m.openDir(path.Dir(name))
-	if err == unix.ENOENT || err == unix.ENOTDIR {
+	if err == unix.ENOENT || err == unix.ENOTDIR || err == unix.ELOOP {
 		return nil, nil
 	}
 	if err != nil {
@@ -160,9 +160,15 @@ func still(dir int, base string, h *onHost) bool {
 	return err == nil && (h.Kind == store.ExportedDir && st.Mode&unix.S_IFMT == unix.S_IFDIR || identityOf(&st) == h.identity)
 }
 
-// openDir opens a directory; links of the host are followed below the root.
-func (m *machine) openDir(name string) (int, error) {
-	return m.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
+// openDir opens a directory that no link is on the way to: one that was a directory of ours, or is to be one, leads elsewhere.
+func (m *machine) openDir(name string) (fd int, err error) {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS}
+	for {
+		fd, err = unix.Openat2(m.fd, "./"+name, &how)
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return fd, err
+		}
+	}
 }
 
 func openAt(dir int, base string, flags int) (fd int, err error) {
