@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,8 +55,11 @@ func prepare(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := exportFiles(o, c, g); err != nil || !c.Payload {
-		return err
+	if err := exportFiles(o, c, g); err != nil {
+		return errors.Join(err, missingValues(o, c, g))
+	}
+	if !c.Payload {
+		return nil
 	}
 	g.bridge = bridge
 	if err := b.create(); err != nil {

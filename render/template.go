@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -57,7 +58,27 @@ func findTemplate(b bundle, o options, c *units.Container, g ground, t *tree) (*
 	if err != nil {
 		return nil, err
 	}
-	return expandTemplate(e, place.Values(c.Set, e.Manifest), atomic.ThisMachine())
+	template, err := expandTemplate(e, place.Values(c.Set, e.Manifest), atomic.ThisMachine())
+	if err == nil && g.link == "" { // for what goes to $DESTDIR/rootfs
+		if err = os.Mkdir(place.Directory, 0o755); err == nil {
+			err = os.Symlink(g.rootfs, place.Directory+"/rootfs")
+		}
+	}
+	return template, err
+}
+
+// missingValues tells what a start that failed before it came to the templates would have missed in them; else nil.
+func missingValues(o options, c *units.Container, g ground) error {
+	t, err := openTree(g.rootfs)
+	if err != nil {
+		return nil
+	}
+	defer t.close()
+	var missing *atomic.MissingError
+	if _, err = findTemplate(bundleOf(o.root, o.name), o, c, g, t); errors.As(err, &missing) {
+		return err
+	}
+	return nil
 }
 
 // placeOf is what variables are about that nobody sets.
@@ -71,15 +92,12 @@ func placeOf(b bundle, o options, c *units.Container, g ground) (atomic.Place, e
 		Name: o.name, Directory: b.file(store.BundleLink), Image: strings.TrimPrefix(c.Image, "oci:"), Runtime: runtime, Command: commandPath,
 		UUID: atomic.UUID(string(machineID), o.name), Capabilities: atomic.ThisMachine().Capabilities,
 	}
-	if digest, err := os.Readlink(p.Directory); err == nil {
-		p.ImageID = digest[strings.LastIndexByte(digest, '/')+1:]
-		return p, nil
+	if g.link == "" {
+		p.Image = c.Rootfs
+	} else {
+		p.ImageID = filepath.Base(g.link)
 	}
-	p.Image = c.Rootfs
-	if err := os.Mkdir(p.Directory, 0o755); err != nil { // for what goes to $DESTDIR/rootfs
-		return p, err
-	}
-	return p, os.Symlink(g.rootfs, p.Directory+"/rootfs")
+	return p, nil
 }
 
 // expandTemplate fills in the values. What is missing in any of the texts is in the error.

@@ -330,11 +330,7 @@ func TestFindTemplate(t *testing.T) {
 			if unit.Rootfs == "" {
 				unit = units.Container{Template: true, ReadOnly: true, Image: "q.io/a:1", Runtime: "/bin/sh"}
 			}
-			b := bundle(t.TempDir())
-			if err := os.Symlink("/x/"+strings.Repeat("ab", 32), b.file("image")); err != nil {
-				t.Fatal(err)
-			}
-			got, err := findTemplate(b, options{name: "web"}, &unit, ground{rootfs: dir}, tree)
+			got, err := findTemplate(bundle("/run/x"), options{name: "web"}, &unit, ground{rootfs: dir, link: "/x/" + strings.Repeat("ab", 32)}, tree)
 			switch {
 			case c.err == "found":
 				if err != nil || !got.configures() {
@@ -353,25 +349,42 @@ func TestFindTemplate(t *testing.T) {
 
 // The variables that nobody sets, of an image and of a directory.
 func TestPlace(t *testing.T) {
-	b, digest := bundle(t.TempDir()), strings.Repeat("ab", 32)
-	c := &units.Container{Image: "q.io/a:1", Runtime: "/bin/sh"}
-	if err := os.Symlink("/x/"+digest, b.file("image")); err != nil {
-		t.Fatal(err)
-	}
-	p, err := placeOf(b, options{name: "web"}, c, ground{})
-	if err != nil || p.Name != "web" || p.ImageID != digest || p.Image != "q.io/a:1" || p.Runtime != "/bin/sh" || p.Directory != b.file("image") || p.Command != commandPath {
+	b, digest := bundle("/run/x"), strings.Repeat("ab", 32)
+	c := &units.Container{Image: "q.io/a:1", Runtime: "/bin/sh", Template: true, ReadOnly: true}
+	image := ground{link: "/x/" + digest}
+	p, err := placeOf(b, options{name: "web"}, c, image)
+	if err != nil || p.Name != "web" || p.ImageID != digest || p.Image != "q.io/a:1" || p.Runtime != "/bin/sh" || p.Directory != "/run/x/image" || p.Command != commandPath {
 		t.Errorf("%+v, %v", p, err)
 	}
-	again, err := placeOf(b, options{name: "web"}, c, ground{})
-	other, _ := placeOf(b, options{name: "other"}, c, ground{})
+	again, err := placeOf(b, options{name: "web"}, c, image)
+	other, _ := placeOf(b, options{name: "other"}, c, image)
 	if err != nil || again.UUID != p.UUID || other.UUID == p.UUID || len(p.UUID) != 36 {
 		t.Error(p.UUID, again.UUID, other.UUID)
 	}
+	c.Image, c.Rootfs = "", "/srv/r"
+	if p, err = placeOf(b, options{name: "web"}, c, ground{}); err != nil || p.Image != "/srv/r" || p.ImageID != "" {
+		t.Errorf("%+v, %v", p, err)
+	}
+
+	// What goes to $DESTDIR/rootfs finds a directory, too.
+	tree := plant(t, "exports/config.json.template")
+	if err := os.WriteFile(filepath.Join(tree.name, "exports/config.json.template"), []byte(`{"root": {"path": "rootfs"}, "hostname": "$A"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	b = bundle(t.TempDir())
-	root := t.TempDir()
-	p, err = placeOf(b, options{name: "web"}, &units.Container{Rootfs: root, Runtime: "/bin/sh"}, ground{rootfs: root})
-	if to, _ := os.Readlink(p.Directory + "/rootfs"); err != nil || to != root || p.ImageID != "" {
-		t.Errorf("%+v, %v: %s", p, err, to)
+	root := ground{rootfs: tree.name}
+	if err := missingValues(options{name: "web"}, c, root); err == nil || !strings.Contains(err.Error(), "for: ''A''\nhint: Set=A=") {
+		t.Error(err)
+	}
+	c.Set = []string{"A=b"}
+	if err := missingValues(options{name: "web"}, c, root); err != nil {
+		t.Error(err)
+	}
+	if _, err := findTemplate(b, options{name: "web"}, c, root, tree); err != nil {
+		t.Error(err)
+	}
+	if to, _ := os.Readlink(b.file("image/rootfs")); to != tree.name {
+		t.Error(to)
 	}
 }
 
