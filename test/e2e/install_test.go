@@ -50,7 +50,7 @@ WantedBy=multi-user.target
 		return with(config, image.File("exports/config.json.template", 0o644, configuration), image.File("exports/service.template", 0o644, service(more)),
 			image.File("exports/tmpfiles.template", 0o644, "d ${STATE_DIRECTORY}/$NAME 0750 0 0 - -\nf /run/flag-of-$NAME 0644 - - - $NOTE\nr /run/flag-of-$NAME\n"),
 			image.File("exports/manifest.json", 0o644, `{"version": "1.0", "defaultValues": {"NOTE": "as ever", "MEMORY": "64M"},
-				"renameFiles": {"/usr/local/bin/greetctl": "/usr/local/bin/${NAME}ctl"}, "installedFilesTemplate": ["/usr/local/bin/onectl", "/usr/local/bin/twoctl"]}`),
+				"renameFiles": {"/usr/local/bin/greetctl": "/usr/local/bin/${NAME}ctl"}, "installedFilesTemplate": ["/usr/local/bin/onectl", "/usr/local/bin/twoctl", "/usr/local/bin/remotectl"]}`),
 			image.Dir("exports/hostfs", 0o755), image.Dir("exports/hostfs/usr", 0o755), image.Dir("exports/hostfs/usr/local", 0o755),
 			image.Dir("exports/hostfs/usr/local/bin", 0o755), image.File("exports/hostfs/usr/local/bin/greetctl", 0o755, control))
 	}

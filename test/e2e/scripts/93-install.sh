@@ -107,6 +107,20 @@ syscontainer uninstall files
 fails test -e /etc/greeting
 trace | diff /tmp/before -
 
+# A directory of the machine in the place of an image, which stays as it is.
+mkdir /srv/remote
+cp -a "$(rootfs oci:/srv/oci:greeter)" /srv/remote/rootfs
+snapshot /srv/remote >/tmp/remote
+syscontainer install --rootfs /srv/remote --set WORD=there
+grep -qx Rootfs=/srv/remote/rootfs $d/remote.syscontainer
+systemctl start remote
+logged remote 'remote says there, as ever, prepared remote 100% remote.service'
+test "$(/usr/local/bin/remotectl cat /data/word)" = there
+syscontainer uninstall remote
+snapshot /srv/remote | diff /tmp/remote -
+rm -r /var/lib/remote
+trace | diff /tmp/before -
+
 # Data goes when told to, also long after the unit.
 container keeper <<X
 [Container]
