@@ -216,8 +216,14 @@ func export(ctx context.Context, root, name string, request store.ExportRequest,
 	for _, note := range x.notes {
 		say("%s", note)
 	}
+	if i := slices.IndexFunc(steps, func(step exportStep) bool { return below(step.path, unitPlaces...) }); i >= 0 && !dryRun {
+		say("%s is systemd's, which knows of it after: systemctl daemon-reload", units.Printable(steps[i].path))
+	}
 	return nil
 }
+
+// unitPlaces are where systemd reads units that stay.
+var unitPlaces = []string{"/etc/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd"}
 
 func paths(steps []exportStep) (list []string) {
 	for _, step := range steps {

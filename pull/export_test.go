@@ -236,6 +236,13 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s: owner %d:%d", name, st.Uid, st.Gid)
 		}
 	}
+	// Times are those of the store, but for what was written just now.
+	for name, want := range map[string]bool{"usr/bin/web-su": true, "etc/web.d/key": true, "etc/web.conf": false} {
+		info, err := os.Stat(s.at(name))
+		if err != nil || (info.ModTime().Unix() < 86400) != want {
+			t.Errorf("%s is of %v, %v", name, info.ModTime(), err)
+		}
+	}
 	// Below /usr no space is taken: one file with the image's, or its blocks. /etc has copies of its own.
 	image := imagesOf(t, s.root)[0].Rootfs
 	if inodeOf(t, image+"/exports/hostfs/usr/bin/web-su") != inodeOf(t, s.at("usr/bin/web-su")) && !clones(t) {
@@ -684,5 +691,129 @@ func TestExportUnfinished(t *testing.T) {
 		if tree := s.tree(); tree != want {
 			t.Errorf("%d: it becomes\n%s\nwant\n%s", i, tree, want)
 		}
+	}
+}
+
+// A service or a drop-in of the image's counts after a reload, which is told; not again when nothing changes.
+func TestExportOfUnits(t *testing.T) {
+	s := newExportScene(t)
+	web := s.image("web", "", image.File("etc/systemd/system/db.service.d/web.conf", 0o644, "[Unit]\nAfter=web.service\n"))
+	s.unit("web", web, "Export=yes")
+	for _, want := range []string{"systemctl daemon-reload", ""} {
+		if _, stderr := s.export("web"); want == "" && stderr != "" || !strings.Contains(stderr, want) {
+			t.Errorf("want %q: %s", want, stderr)
+		}
+	}
+	if _, stderr := s.export("--undo", "web"); !strings.Contains(stderr, "systemctl daemon-reload") {
+		t.Error(stderr)
+	}
+	s.absent("etc/systemd")
+}
+
+// Of all attributes a program's capabilities go to the host.
+func TestExportCapabilities(t *testing.T) {
+	s := newExportScene(t)
+	capability := "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" // cap_net_bind_service=ep
+	file := image.File("opt/tool", 0o755, "1")
+	file.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": capability, "SCHILY.xattr.user.note": "image's"}
+	web := s.image("web", "", file)
+	s.unit("web", web, "Export=yes")
+	s.export("web")
+	value := make([]byte, 64)
+	if n, err := unix.Lgetxattr(s.at("opt/tool"), "security.capability", value); err != nil || string(value[:n]) != capability {
+		t.Errorf("%q, %v", value[:max(n, 0)], err)
+	}
+	if _, err := unix.Lgetxattr(s.at("opt/tool"), "user.note", value); err == nil {
+		t.Error("an attribute of the image's own is on the host")
+	}
+}
+
+// Whatever becomes of the image: the files stay until they are taken away, and that needs no image.
+func TestExportOutlivesTheImage(t *testing.T) {
+	s := newExportScene(t)
+	before := s.tree()
+	web := s.image("web", "", image.File("usr/bin/a", 0o755, "1"), image.File("etc/b", 0o644, "2"))
+	s.unit("web", web, "Export=yes")
+	s.export("web")
+	os.Remove(s.at("etc/containers/systemd/web.syscontainer"))
+	must(t, s.root, "rmi", web)
+	s.is("usr/bin/a", "1")
+	s.is("etc/b", "2")
+	s.export("--undo", "web")
+	if after := s.tree(); after != before {
+		t.Errorf("left is\n%s\nbefore there was\n%s", after, before)
+	}
+}
+
+// Many at once: of those that claim one path one wins, whole, and the others say so.
+func TestExportTogether(t *testing.T) {
+	s := newExportScene(t)
+	const many = 6
+	for i := range many {
+		name := string(rune('a' + i))
+		s.unit(name, s.image(name, "", image.File("usr/bin/tool", 0o755, name), image.File("opt/shared/"+name, 0o644, name)), "Export=yes")
+	}
+	type end struct {
+		name, stderr string
+		status       int
+	}
+	ends := make(chan end)
+	for i := range many {
+		go func() {
+			name := string(rune('a' + i))
+			_, stderr, status := command(t, "--root", s.root, "export", name)
+			ends <- end{name, stderr, status}
+		}()
+	}
+	winner := ""
+	for range many {
+		e := <-ends
+		switch {
+		case e.status == 0 && winner == "":
+			winner = e.name
+		case e.status == 0:
+			t.Errorf("%s and %s both have it", winner, e.name)
+		case e.status != 1 || !strings.Contains(e.stderr, "/usr/bin/tool is exported by the container "):
+			t.Errorf("%+v", e)
+		}
+	}
+	s.agrees()
+	s.is("usr/bin/tool", winner)
+	s.is("opt/shared/"+winner, winner)
+	if entries, err := os.ReadDir(s.at("opt/shared")); err != nil || len(entries) != 1 {
+		t.Error(entries, err)
+	}
+}
+
+// What matchpathcon(8) says, one line a path.
+func TestAskLabels(t *testing.T) {
+	dir := t.TempDir()
+	program := func(script string) string {
+		name := filepath.Join(dir, "matchpathcon")
+		if err := os.WriteFile(name, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	var paths []string
+	for i := range 1001 {
+		paths = append(paths, "/usr/bin/"+strings.Repeat("x", i%7+1)+"/"+string(rune('a'+i%26)))
+	}
+	labels, err := askLabels(program(`[ "$1 $2" = "-n --" ] || exit 1; shift 2; for p; do case $p in */b) echo "<<none>>" ;; *) echo "label:$p" ;; esac; done`), paths)
+	if err != nil || labels[paths[1000]] != "label:"+paths[1000] {
+		t.Errorf("%v, %v", labels[paths[1000]], err)
+	}
+	for name, label := range labels {
+		if label != "label:"+name || strings.HasSuffix(name, "/b") {
+			t.Errorf("%s: %s", name, label)
+		}
+	}
+	for _, script := range []string{"exit 1", "echo one"} {
+		if _, err := askLabels(program(script), paths); err == nil {
+			t.Errorf("%s is taken for an answer", script)
+		}
+	}
+	if _, err := askLabels(filepath.Join(dir, "none"), paths); err == nil {
+		t.Error("no program is no error")
 	}
 }

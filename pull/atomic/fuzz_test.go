@@ -2,6 +2,7 @@ package atomic
 
 import (
 	"encoding/json"
+	"io/fs"
 	"path"
 	"strings"
 	"testing"
@@ -48,6 +49,26 @@ func FuzzManifest(f *testing.F) {
 		values := Place{Name: "x"}.Values(nil, m)
 		if values["NAME"] != "x" || values["EXEC_START"] != "" {
 			t.Errorf("a manifest changed what is forced: %q", values)
+		}
+	})
+}
+
+func FuzzHostFiles(f *testing.F) {
+	f.Add([]byte(`{"renameFiles": {"/etc/a": "/$N/b"}, "installedFilesTemplate": ["/x/b"]}`), "etc/a", "x")
+	f.Add([]byte(`{"renameFiles": {"/a": "/", "/b/c": "/$N/../d"}}`), "b/c/d", "..")
+	f.Add([]byte(`{"renameFiles": {"/a": "//b/./c/"}}`), "a/../a", "\x00")
+	f.Fuzz(func(t *testing.T, manifest []byte, name, value string) {
+		m, err := ParseManifest(manifest)
+		if err != nil || !fs.ValidPath(name) || name == "." {
+			return
+		}
+		w := hostWalk{manifest: m, values: map[string]string{"N": value}, to: map[string]string{}}
+		to, err := w.rename("/" + name)
+		if err != nil {
+			return
+		}
+		if !path.IsAbs(to) || path.Clean(to) != to {
+			t.Errorf("%q with %q becomes %q", name, manifest, to)
 		}
 	})
 }

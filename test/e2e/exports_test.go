@@ -5,7 +5,7 @@ package e2e
 import "syscontainer/test/image"
 
 // exportImages bring files for the host: two versions of a tool with a script that runs in its container, and a rival that
-// wants one of the tool's paths. Only the second needs a value.
+// wants one of the tool's paths. Only the tool's second needs a value.
 func exportImages(base image.Layer, config image.Config) map[string]image.Image {
 	put := func(manifest string, entries ...image.Entry) image.Image {
 		all := []image.Entry{image.Dir("exports", 0o755), image.File("exports/manifest.json", 0o644, manifest), image.Dir("exports/hostfs", 0o755)}
@@ -29,6 +29,7 @@ func exportImages(base image.Layer, config image.Config) map[string]image.Image 
 		"exports-2": put(`{`+rename+`, "installedFilesTemplate": ["/usr/bin/tool-ctl", "/usr/bin/other-ctl"]}`,
 			script, image.File("etc/tool.conf", 0o644, "version 2\n"), image.File("usr/lib/tool-new", 0o644, "new\n"), image.Symlink("usr/bin/tool-link", "tool-ctl"),
 			owned, image.File("usr/lib/tool-data", 0o644, "data 2\n")),
+		"exports-once":  put(`{}`, image.File("etc/rival2", 0o644, "once\n")),
 		"exports-rival": put(`{}`, image.File("usr/lib/tool-data", 0o644, "rival\n"), image.File("etc/rival", 0o644, "rival\n")),
 	}
 }

@@ -105,6 +105,15 @@ systemctl start other
 test "$(other-ctl hostname)" = "$(hostname)"
 grep -qx '# other' /usr/bin/other-ctl
 
+# A container without a file leaves nothing either.
+syscontainer run --rm --name once -k Export=/etc/rival2 -k Set=GREETING=once oci:/srv/oci:exports-once cat /exports/hostfs/etc/rival2 >/tmp/said
+grep -qx once /tmp/said
+test ! -e /etc/rival2 -a ! -e $store/containers/once
+syscontainer run --name once -k Export=/etc/rival2 oci:/srv/oci:exports-once true
+grep -qx once /etc/rival2
+syscontainer prune
+test ! -e /etc/rival2
+
 # Export=no at the next start, and prune for units that are gone.
 printf "${kill}Image=q.io/tool:1\n" | container other
 systemctl restart other
