@@ -304,6 +304,7 @@ func TestInstallErrors(t *testing.T) {
 		{"q.io/ledger --rootfs /srv", 2, "in place of an image"},
 		{"--rootfs /srv", 1, "--rootfs was specified but the given location does not contain a rootfs"},
 		{"ledger", 2, "docker.io/library/ledger"},
+		{"docker:ledger", 2, "names no registry"},
 		{"", 2, "an image is missing"},
 	} {
 		stdout, stderr, status := command(t, append([]string{"--root", root, "install"}, strings.Fields(c.args)...)...)

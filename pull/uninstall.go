@@ -262,10 +262,20 @@ func (r *removal) sayWhatStays() {
 		return
 	}
 	c, _, _ := r.unit.Container()
-	for _, v := range c.Volumes {
-		if _, err := os.Stat(filepath.Join(r.root, v.Source)); err == nil && v.From == "" && below(v.Source, "/var", "/srv", "/home", "/opt", "/mnt") {
-			stays(v.Source, "a volume", "")
+	var told []string
+	tell := func(dir, why string) {
+		if _, err := os.Stat(filepath.Join(r.root, dir)); err == nil && !slices.Contains(told, dir) && below(dir, "/var", "/srv", "/home", "/opt", "/mnt") {
+			told = append(told, dir)
+			stays(dir, why, "")
 		}
+	}
+	for _, v := range c.Volumes {
+		if v.From == "" {
+			tell(v.Source, "a volume")
+		}
+	}
+	for _, source := range r.written(c) {
+		tell(source, "data, where the image's configuration wants it")
 	}
 	if c.Image == "" {
 		return
@@ -279,6 +289,29 @@ func (r *removal) sayWhatStays() {
 		}
 		stays(c.Image, "the image", how)
 	}
+}
+
+// written are directories of the machine that the image's own configuration lets its payload write to.
+func (r *removal) written(c *units.Container) (sources []string) {
+	check := checkOfUnit(r.root, r.unit)
+	if check == nil || check.rootfs == "" {
+		return nil
+	}
+	e, err := exportsOf(check.rootfs)
+	if err != nil || e == nil {
+		return nil
+	}
+	values := placeOf(r.root, check.name, check.reference, check.digest, c.Runtime).Values(c.Set, e.Manifest)
+	spec, _, err := e.Configuration(values, machineOf(r.root))
+	if err != nil || spec == nil {
+		return nil
+	}
+	for _, m := range spec.Mounts {
+		if path.IsAbs(m.Source) && m.Type == "bind" && !slices.Contains(m.Options, "ro") {
+			sources = append(sources, path.Clean(m.Source))
+		}
+	}
+	return sources
 }
 
 // undoExports takes away files that a container's image has put on the host.

@@ -34,6 +34,7 @@ func TestUninstall(t *testing.T) {
 	}
 	install("ledger")
 	install("other")
+	plant(t, root, map[string]string{"var/lib/other/file": "x"})
 	const data = "/var/lib/syscontainer/containers/"
 	plant(t, root, map[string]string{
 		data + "ledger/upper/file":                             "x",
@@ -68,7 +69,7 @@ stays q.io/ledger:latest: the image, used by other.syscontainer
 		t.Errorf("%s", stdout)
 	}
 	is(false, data+"ledger")
-	if stdout, _ := uninstall(0, "other"); !strings.Contains(stdout, "stays q.io/ledger:latest: the image\n    syscontainer rmi q.io/ledger:latest\n") {
+	if stdout, _ := uninstall(0, "other"); !strings.Contains(stdout, "stays /var/lib/other: data, where the image's configuration wants it\nstays q.io/ledger:latest: the image\n    syscontainer rmi q.io/ledger:latest\n") {
 		t.Errorf("%s", stdout)
 	}
 	if stdout, _ := uninstall(0, "gone", "--data"); stdout != "removed /var/lib/syscontainer/containers/gone\n" {

@@ -86,6 +86,7 @@ cat /tmp/said
 says "removed $d/one.syscontainer" /tmp/said
 says "stays $d/one.syscontainer.d: drop-ins" /tmp/said
 says 'stays /var/lib/one: a volume' /tmp/said
+says 'stays /var/lib/two: data' /tmp/said
 says "stays $image: the image" /tmp/said
 test "$(show one LoadState) $(show one ActiveState)" = 'not-found inactive'
 test -z "$(ls /run/syscontainer)"
