@@ -2,6 +2,7 @@ package atomic
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"syscontainer/units"
@@ -53,6 +54,7 @@ type translation struct {
 	origin   []int    // line of the template that each line of text comes from; a value may bring several
 	destdir  string
 
+	detached bool // $EXEC_START was to return at once, and $PIDFILE to name the payload
 	oneshot  bool
 	lastType int // line of the Type= that counts
 	started  int // line of ExecStart=$EXEC_START, 0: there is none
@@ -75,6 +77,8 @@ func newTranslation(template string, values map[string]string) (*translation, er
 	}
 	ends := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\n") // for systemd each of them ends a line
 	t := &translation{template: strings.Split(ends.Replace(template), "\n"), destdir: values["DESTDIR"]}
+	used := Variables(template)
+	t.detached = slices.Contains(used, "EXEC_STOPPOST") && slices.Contains(used, "PIDFILE")
 	var text strings.Builder
 	for i, line := range t.template {
 		expanded, err := Template{File: ServiceFile, Text: line}.Expand(values)
@@ -186,6 +190,8 @@ func (t *translation) service(l *ServiceLine, at int) {
 		switch {
 		case at != t.lastType:
 			l.Why = "a later line counts"
+		case l.Value == "oneshot" && t.detached: // a start that waits for the payload's end would wait for ever
+			l.Why, l.Ours = "the service watches the container", true
 		case l.Value == "oneshot":
 		case l.Value == "notify" || l.Value == "notify-reload":
 			if l.Value == "notify-reload" {
@@ -194,6 +200,10 @@ func (t *translation) service(l *ServiceLine, at int) {
 			l.Section, l.Key, l.Value = "Container", "Notify", "yes"
 		default:
 			l.Why, l.Ours = "the service tells systemd when the container runs", true
+		}
+	case "RemainAfterExit":
+		if t.oneshot && t.detached {
+			l.Why, l.Ours = "the service watches the container", true
 		}
 	case "PIDFile", "NotifyAccess", "GuessMainPID":
 		l.Why, l.Ours = "systemd is told the main process", true

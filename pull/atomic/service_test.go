@@ -78,6 +78,12 @@ WantedBy=multi-user.target
 		{"oneshot", "[Service]\nExecStart=/bin/before\nExecStart=$EXEC_START\nExecStart=/bin/after $$X\nType=oneshot\nRemainAfterExit=yes\n",
 			"2 [Service] ExecStartPre=/bin/before\n3 [Service] ExecStart=$EXEC_START (the service starts the container)\n4 [Service] ExecStartPost=/bin/after $X\n" +
 				"5 [Service] Type=oneshot\n6 [Service] RemainAfterExit=yes\n"},
+		{"oneshot that leaves the container alone", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/before\nExecStart=${EXEC_START}\nExecStopPost=${EXEC_STOPPOST}\nPIDFile=${PIDFILE}\n",
+			"2 [Service] Type=oneshot (the service watches the container)\n3 [Service] RemainAfterExit=yes (the service watches the container)\n" +
+				"4 [Service] ExecStartPre=/bin/before\n5 [Service] ExecStart=${EXEC_START} (the service starts the container)\n" +
+				"6 [Service] ExecStopPost=${EXEC_STOPPOST} (the service sees to it)\n7 [Service] PIDFile=${PIDFILE} (systemd is told the main process)\n"},
+		{"RemainAfterExit alone", "[Service]" + started + "RemainAfterExit=yes\nExecStopPost=$EXEC_STOPPOST\nPIDFile=$PIDFILE\n",
+			start + "3 [Service] RemainAfterExit=yes\n4 [Service] ExecStopPost=$EXEC_STOPPOST (the service sees to it)\n5 [Service] PIDFile=$PIDFILE (systemd is told the main process)\n"},
 		{"commands of its own", "[Service]" + started + "ExecStartPost=/bin/a\nExecStop=/bin/b %n\nExecStopPost=-/bin/c\nExecReload=/bin/kill -HUP $$MAINPID\n",
 			start + "3 [Service] ExecStartPost=/bin/a\n4 [Service] ExecStop=/bin/b %n\n5 [Service] ExecStopPost=-/bin/c\n6 [Service] ExecReload=/bin/kill -HUP $MAINPID\n"},
 		{"a command around the runtime's", "[Service]\nExecStart=/bin/sh -c '$EXEC_START'\nExecStop=/bin/sh -c \"echo $EXEC_STOP\"\n",
