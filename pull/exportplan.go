@@ -199,7 +199,7 @@ func (x *exporter) claims(wanted []wantedFile) error {
 		}
 	}
 	if len(errs) > 0 {
-		errs = append(errs, errors.New("hint: Export= with a list of paths, in one of the units, leaves the others out"))
+		errs = append(errs, errors.New("hint: Export= with a list of paths, in one of the units, leaves the others out; prune takes away what is left of units that are gone"))
 	}
 	return errors.Join(errs...)
 }
