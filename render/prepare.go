@@ -184,7 +184,7 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 	if err != nil {
 		return err
 	}
-	if err := template.lookSources(c, seen, &h); err != nil {
+	if err := template.lookSources(o, c, seen, &h); err != nil {
 		return err
 	}
 	if err := nameFiles(b, c, &h, g.bridge); err != nil {

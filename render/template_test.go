@@ -67,7 +67,7 @@ func TestTemplateGolden(t *testing.T) {
 			if len(c.Credentials) > 0 {
 				h.Credentials = "/run/syscontainer/" + name + "/credentials"
 			}
-			if err := template.lookSources(c, tree, &h); err != nil {
+			if err := template.lookSources(options{}, c, tree, &h); err != nil {
 				t.Fatal(err)
 			}
 			s, err := spec(c, image, h)
@@ -176,7 +176,7 @@ func TestNoTemplate(t *testing.T) {
 			t.Error("the unit is another")
 		}
 		template.addGroups(c, &user{})
-		if err := template.lookSources(c, nil, nil); err != nil {
+		if err := template.lookSources(options{}, c, nil, nil); err != nil {
 			t.Error(err)
 		}
 		s := new(rspec.Spec)
@@ -224,9 +224,21 @@ func TestMissingSources(t *testing.T) {
 	}
 	template.tmpfiles = nil
 	s.Mounts = []rspec.Mount{bind("/x.sock", "/z")}
-	err := template.lookSources(c, tree, &host{Sources: map[string]source{}})
+	err := template.lookSources(options{}, c, tree, &host{Sources: map[string]source{}})
 	if err == nil || !strings.Contains(err.Error(), dir+"/x.sock on /z: no such file or directory\nhint: ") {
 		t.Error(err)
+	}
+	// What a command behind ours makes is not there yet.
+	s.Mounts = []rspec.Mount{bind("/later", "/etc/set"), bind("/later.d", "/new")}
+	for commands, known := range map[string]bool{"ExecStartPre=ours\n": false, "ExecStartPre=ours\nExecStartPre=more\n": true} {
+		unit, h := filepath.Join(dir, "unit"), host{Sources: map[string]source{}}
+		if err := os.WriteFile(unit, []byte("[Service]\n"+commands), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := template.lookSources(options{unit: unit}, c, tree, &h)
+		if later, is := h.Sources[dir+"/later"]; (err == nil) != known || is != known || later.Dir || h.Sources[dir+"/later.d"].Dir != known {
+			t.Errorf("%q: %v %v", commands, err, h.Sources)
+		}
 	}
 }
 
@@ -272,7 +284,7 @@ func FuzzTemplate(f *testing.F) {
 		c.Notify = true
 		c = template.over(c, image)
 		h := someHost("web")
-		if template.lookSources(c, tree, &h) != nil {
+		if template.lookSources(options{}, c, tree, &h) != nil {
 			return
 		}
 		s, err := spec(c, image, h)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -43,8 +44,8 @@ func leadsTo(t *tree, name string) string {
 }
 
 // lookSources looks at what the template's bind mounts show, as lookSources does for the unit's, and leads them past links
-// of the machine.
-func (t *imageTemplate) lookSources(c *units.Container, tree *tree, h *host) error {
+// of the machine. What commands of the unit may still make before the start need not be there.
+func (t *imageTemplate) lookSources(o options, c *units.Container, tree *tree, h *host) error {
 	if !t.configures() {
 		return nil
 	}
@@ -58,6 +59,11 @@ func (t *imageTemplate) lookSources(c *units.Container, tree *tree, h *host) err
 		real, err := filepath.EvalSymlinks(m.Source)
 		if errors.Is(err, os.ErrNotExist) && slices.Contains(machineFiles, m.Source) {
 			t.changes = append(t.changes, "mount "+m.Destination+" goes: this machine has no "+m.Source)
+			continue
+		}
+		if errors.Is(err, os.ErrNotExist) && moreCommands(o.unit) {
+			h.Sources[m.Source] = source{Dir: !isFileThere(tree, m)}
+			kept = append(kept, m)
 			continue
 		}
 		var st unix.Stat_t
@@ -74,6 +80,12 @@ func (t *imageTemplate) lookSources(c *units.Container, tree *tree, h *host) err
 	}
 	t.spec.Mounts = kept
 	return nil
+}
+
+// moreCommands tells whether a service has an ExecStartPre= of its own, behind ours.
+func moreCommands(unit string) bool {
+	data, err := os.ReadFile(unit)
+	return err == nil && bytes.Count(data, []byte("\nExecStartPre=")) > 1
 }
 
 // mergeMounts is the template's mounts in their order. Each of the unit's takes the place of one that leads to the same

@@ -45,7 +45,8 @@ says 'mount /data: without the option mode=755' /tmp/debug
 # Killed, it starts again, as the same one.
 rm /var/lib/one/seen
 systemctl kill --signal=SIGKILL one
-within 5 test "$(show one ActiveState)" != active
+ended() { test "$(show "$1" ActiveState)" != active; }
+within 5 ended one
 systemctl reset-failed one
 systemctl start one
 within 5 test -s /var/lib/one/seen
@@ -80,8 +81,11 @@ Volatile=yes
 PID=host
 Network=none
 HostName=keys.example
+Set="MORE=, {\"destination\": \"/environment\", \"type\": \"bind\", \"source\": \"/run/systemd/environment-of-keys\", \"options\": [\"rbind\", \"ro\"]}"
 [Service]
+Environment=OF=service
 ExecStartPre=/run/syscontainer/%N/image/rootfs/bin/before %N
+ExecStartPre=/bin/sh -c 'export -p >/run/systemd/environment-of-%N'
 X
 systemctl start keys
 logged keys 'other says <unit> x'
@@ -92,6 +96,7 @@ test "$(stat -c %u:%g /var/lib/own)" = 1000:1001
 fails test -e /var/lib/keys
 pid=$(show keys MainPID)
 test "$(nsenter -t "$pid" -u uname -n)" = keys.example
+grep "OF=.service" "/proc/$pid/root/environment"
 fails test "$(readlink "/proc/$pid/ns/net")" = "$(readlink /proc/1/ns/net)"
 test "$(readlink "/proc/$pid/ns/pid")" = "$(readlink /proc/1/ns/pid)"
 systemctl stop keys
