@@ -38,119 +38,159 @@ func start(o options) error {
 	if !o.wait {
 		endBySignals()
 	}
-	b := bundleOf(o.root, o.name)
-	l := given(o, b)
-	var err error
-	if l.Runtime, err = findRuntime(o.runtime); err != nil {
-		return err
-	}
-	unit, err := unitCgroup()
+	s, err := readStart(o)
 	if err != nil {
 		return err
 	}
-	plan, err := b.plan()
-	if err != nil {
-		return fmt.Errorf("read the bundle: %w", err)
-	}
-	bridge, err := b.bridgePlan()
-	if err != nil {
-		return fmt.Errorf("read the bundle: %w", err)
-	}
-	passed, err := handedOver(o)
-	if err != nil {
+	if err := s.create(); err != nil {
 		return err
 	}
-	if err := passed.tell(b); err != nil {
-		return err
-	}
-	give, err := unitStreams()
-	if err == nil && o.attach {
-		give, err = attach(o)
-	}
-	if err != nil {
-		return err
-	}
-	if err := leaveUnitCgroup(unit); err != nil {
-		return err
-	}
-	release, err := plan.assemble(b.rootfs())
-	if err != nil {
-		return err
-	}
-	var signals chan os.Signal
-	if o.wait {
-		if signals, err = adopt(); err != nil {
-			release()
-			return err
-		}
-	}
-	give.files = passed.files
-	create := append([]string{"create", "--bundle", string(b), "--pid-file", b.file("pid")}, passed.options()...)
-	if o.terminal {
-		create = append(create, "--console-socket", filepath.Join(o.caller, store.ConsoleSocket))
-	}
-	err = call(l, o, b, give, append(create, l.ID)...)
-	release()
-	if o.attach {
-		give.close()
-	}
-	if err == nil && o.terminal {
-		_, err = attach(o)
-	}
-	if err == nil {
-		err = plan.delegate(unit)
-	}
-	if err != nil {
-		removeState(o, l, unit)
-		return err
-	}
-	pid, err := b.pid()
-	if err == nil && bridge != nil {
-		if err = connect(o, b, bridge, pid); err != nil {
-			removeState(o, l, unit)
-			return err
-		}
-	}
-	if err == nil && !o.wait {
-		b.lockStart()
-		if !plan.Delegate {
-			err = announce(o, pid)
-		}
-	}
-	if s := stopRequest(signals); err == nil && s != 0 {
-		removeState(o, l, unit)
-		dieOf(s)
-		err = fmt.Errorf("stopped by %v", s)
-	}
-	if err == nil {
-		err = call(l, o, b, streams{out: os.Stdout, err: os.Stderr}, "start", l.ID)
-	}
-	if err == nil && plan.Delegate {
-		err = announceSystemd(o, pid)
-	}
-	if err != nil && o.wait {
-		removeState(o, l, unit)
-		return err
-	}
-	if err != nil {
-		// This program is the main process again, so that its exit status, not
-		// the signal that ends the payload, becomes the unit's result.
-		notify("MAINPID=" + strconv.Itoa(os.Getpid()))
-		notifyBarrier(barrierTimeout)
-		removeState(o, l, unit)
+	if err := s.letRun(); err != nil {
+		s.takeBack()
 		return err
 	}
 	tellCaller(o, store.CallerStarted)
 	if o.wait {
-		var translated unix.Signal
-		if o.imageSignal {
-			if translated, err = b.stopSignal(); err != nil {
-				warn(o.name, "%v", err)
+		return s.follow()
+	}
+	return nil
+}
+
+// starting is a container on its way from the bundle to a running payload.
+type starting struct {
+	options
+	b       bundle
+	l       launch
+	cgroup  string // of the unit
+	plan    rootPlan
+	bridge  *bridgePlan // nil: it is on none
+	passed  handover
+	signals chan os.Signal // with --wait: to stop
+	pid     int            // of the payload, once it is created
+}
+
+// readStart takes what prepare left and what systemd hands over.
+func readStart(o options) (s *starting, err error) {
+	s = &starting{options: o, b: bundleOf(o.root, o.name)}
+	s.l = given(o, s.b)
+	if s.l.Runtime, err = findRuntime(o.runtime); err != nil {
+		return nil, err
+	}
+	if s.cgroup, err = unitCgroup(); err != nil {
+		return nil, err
+	}
+	if s.plan, err = s.b.plan(); err != nil {
+		return nil, fmt.Errorf("read the bundle: %w", err)
+	}
+	if s.bridge, err = s.b.bridgePlan(); err != nil {
+		return nil, fmt.Errorf("read the bundle: %w", err)
+	}
+	if s.passed, err = handedOver(o); err != nil {
+		return nil, err
+	}
+	return s, s.passed.tell(s.b)
+}
+
+// create has the runtime make the container in the unit's cgroup, all but the payload's
+// first instruction. On error nothing is left of it.
+func (s *starting) create() (err error) {
+	give, err := unitStreams()
+	if err == nil && s.attach {
+		give, err = attach(s.options)
+	}
+	if err != nil {
+		return err
+	}
+	give.files = s.passed.files
+	if err := leaveUnitCgroup(s.cgroup); err != nil {
+		return err
+	}
+	release, err := s.plan.assemble(s.b.rootfs())
+	if err != nil {
+		return err
+	}
+	if s.wait {
+		if s.signals, err = adopt(); err != nil {
+			release()
+			return err
+		}
+	}
+	defer func() {
+		if err != nil {
+			removeState(s.options, s.l, s.cgroup)
+		}
+	}()
+	args := append([]string{"create", "--bundle", string(s.b), "--pid-file", s.b.file("pid")}, s.passed.options()...)
+	if s.terminal {
+		args = append(args, "--console-socket", filepath.Join(s.caller, store.ConsoleSocket))
+	}
+	err = call(s.l, s.options, s.b, give, append(args, s.l.ID)...)
+	release()
+	if s.attach {
+		give.close()
+	}
+	if err == nil && s.terminal {
+		_, err = attach(s.options)
+	}
+	if err == nil {
+		err = s.plan.delegate(s.cgroup)
+	}
+	if err == nil {
+		s.pid, err = s.b.pid()
+	}
+	if err == nil && s.bridge != nil {
+		err = connect(s.options, s.b, s.bridge, s.pid)
+	}
+	return err
+}
+
+// letRun tells systemd whom to watch and lets the payload go, in this order, but for
+// a systemd: see announceSystemd.
+func (s *starting) letRun() error {
+	if !s.wait {
+		s.b.lockStart()
+		if !s.plan.Delegate {
+			if err := announce(s.options, s.pid); err != nil {
+				return err
 			}
 		}
-		if status := follow(o.name, pid, signals, translated); status != 0 {
-			return exitStatus{nil, status}
+	}
+	if number := stopRequest(s.signals); number != 0 {
+		removeState(s.options, s.l, s.cgroup)
+		dieOf(number)
+		return fmt.Errorf("stopped by %v", number)
+	}
+	if err := call(s.l, s.options, s.b, streams{out: os.Stdout, err: os.Stderr}, "start", s.l.ID); err != nil {
+		return err
+	}
+	if s.plan.Delegate {
+		return announceSystemd(s.options, s.pid)
+	}
+	return nil
+}
+
+// takeBack removes a container that was not to run. This program is the main process
+// again, so that its exit status, not the signal that ends the payload, becomes the
+// unit's result.
+func (s *starting) takeBack() {
+	if !s.wait {
+		notify("MAINPID=" + strconv.Itoa(os.Getpid()))
+		notifyBarrier(barrierTimeout)
+	}
+	removeState(s.options, s.l, s.cgroup)
+}
+
+// follow stays until the payload ends, and ends as it does.
+func (s *starting) follow() error {
+	var translated unix.Signal
+	if s.imageSignal {
+		var err error
+		if translated, err = s.b.stopSignal(); err != nil {
+			warn(s.name, "%v", err)
 		}
+	}
+	if status := follow(s.name, s.pid, s.signals, translated); status != 0 {
+		return exitStatus{nil, status}
 	}
 	return nil
 }
