@@ -145,13 +145,8 @@ func requestOf(root, word string) (name string, r store.ExportRequest, err error
 // export carries out a request; one without Export takes all away. started: it comes from the start path, which has said
 // whose it is.
 func export(ctx context.Context, root, name string, request store.ExportRequest, dryRun, started bool) error {
-	// One thread takes all steps: a trace shows them in their order, and can count them.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	x := &exporter{host: openMachine(root), name: name}
-	defer x.host.close()
-	if x.host.fd < 0 {
-		return fmt.Errorf("open %s: there is no such directory", root)
+	if _, err := os.Stat(root); err != nil { // nothing makes one
+		return err
 	}
 	var w *store.Writer
 	if !dryRun {
@@ -164,6 +159,38 @@ func export(ctx context.Context, root, name string, request store.ExportRequest,
 			return err
 		}
 		defer lock.Release()
+	}
+	return exportHeld(ctx, w, root, name, request, started)
+}
+
+// finishExports ends a run that was killed by going back to what was before. The next start goes on from there.
+func finishExports(ctx context.Context, root, name string) error {
+	w, err := store.OpenWriter(root)
+	if err != nil {
+		return err
+	}
+	lock, err := w.LockExports(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	e, err := store.ReadExports(root, name)
+	if err != nil || e == nil || !e.Unfinished { // it was only not finished yet
+		return err
+	}
+	return exportHeld(ctx, w, root, name, e.Request, false)
+}
+
+// exportHeld is export with the lock held; without a writer it is a dry run.
+func exportHeld(ctx context.Context, w *store.Writer, root, name string, request store.ExportRequest, started bool) error {
+	dryRun := w == nil
+	// One thread takes all steps: a trace shows them in their order, and can count them.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	x := &exporter{host: openMachine(root), name: name}
+	defer x.host.close()
+	if x.host.fd < 0 {
+		return fmt.Errorf("%s is no directory that can be opened", root)
 	}
 	others, err := store.ListExports(root)
 	if err != nil {

@@ -608,6 +608,10 @@ func TestExportNames(t *testing.T) {
 	s.is("etc/t@x", "1")
 	s.export("--undo", "web", "t@x.service")
 	s.absent("etc/other", "etc/t@x")
+	if _, stderr, status := command(t, "--root", s.at("none"), "export", "--undo", "web"); status != 1 || !strings.Contains(stderr, "no such file") {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	s.absent("none")
 	for _, args := range [][]string{{}, {"--undo"}, {"--request"}, {"--request", "--undo", "web"}, {"--frob"}} {
 		if _, _, status := command(t, append([]string{"--root", s.root, "export"}, args...)...); status != 2 {
 			t.Errorf("%v: status %d", args, status)
@@ -682,6 +686,13 @@ func TestExportUnfinished(t *testing.T) {
 			want = second
 		} else {
 			s.unit("web", one, "Export=yes")
+		}
+		if i%7 == 6 { // back to what was before
+			must(t, s.root, "prune")
+			s.agrees()
+			if tree := s.tree(); tree != first {
+				t.Errorf("%d: prune makes it\n%s\nwant\n%s", i, tree, first)
+			}
 		}
 		if i%5 == 4 {
 			s.export("--undo", "web")

@@ -13,7 +13,7 @@ import (
 )
 
 // pruneExports takes away the files on the host of containers that no unit wants there any more: the unit is gone, or says
-// Export=no. While a directory of units cannot be read nobody knows, and while a container runs its files may be used.
+// Export=no. What was interrupted it ends. While a directory of units cannot be read nobody knows, and while a container runs its files may be used.
 func pruneExports(ctx context.Context, root string, dryRun bool) error {
 	all, err := store.ListExports(root)
 	if len(all) == 0 {
@@ -26,6 +26,10 @@ func pruneExports(ctx context.Context, root string, dryRun bool) error {
 		if !unwanted {
 			if dryRun {
 				fmt.Printf("keep the exported files of %s: %s\n", name, stays)
+			} else if all[name].Unfinished {
+				if err := finishExports(ctx, root, name); err != nil {
+					errs = append(errs, fmt.Errorf("end an interrupted export of %s: %w", name, err))
+				}
 			}
 			continue
 		}
