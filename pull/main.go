@@ -35,7 +35,6 @@ var verbs = []verb{
 	{"import", "FILE.container…", "make units of Quadlet's files", runImport},
 	{"install", "IMAGE", "make a unit of an image and what it brings", runInstall},
 	{"export", "NAME…", "put files of images on the machine", runExport},
-	{"install", "IMAGE", "make a unit of an image and what it brings", runInstall},
 	{"uninstall", "NAME…", "remove units, and what they did on the machine", runUninstall},
 	{"pull", "IMAGE…", "fetch images into the store", runPull},
 	{"images", "", "list what is stored", runImages},
