@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,6 +36,7 @@ command's.
 // execOptions are what the command line says of the process.
 type execOptions struct {
 	tty       bool
+	detach    bool // the runtime does not wait for the command
 	user, dir string
 	env       []string
 	args      []string
@@ -71,11 +73,16 @@ func runExec(_ context.Context, root string, args []string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if _, err := unix.IoctlGetTermios(0, unix.TCGETS); o.tty && err != nil {
+	if o.tty && !onTerminal() {
 		return errors.New("exec: -t needs a terminal, and standard input is none\nhint: leave out -t")
 	}
 
-	service, err := serviceOf(root, flags.Arg(0))
+	return o.in(root, flags.Arg(0))
+}
+
+// in executes the runtime, for the container of a unit.
+func (o *execOptions) in(root, word string) error {
+	service, err := serviceOf(root, word)
 	if err != nil {
 		return err
 	}
@@ -98,7 +105,11 @@ func runExec(_ context.Context, root string, args []string) error {
 	if err != nil {
 		return err
 	}
-	argv := append([]string{program}, c.launch.Command(root, "exec", "--process", file, c.launch.ID)...)
+	words := []string{"exec", "--process", file, c.launch.ID}
+	if o.detach {
+		words = slices.Insert(words, 1, "--detach")
+	}
+	argv := append([]string{program}, c.launch.Command(root, words...)...)
 	env := runtimeEnvironment(os.Environ())
 	if o.tty && store.StateKind(program) == "crun" {
 		return accompany(program, argv, env)

@@ -105,7 +105,7 @@ func inform(ctx context.Context, root string, image *store.Stored, reference str
 		References: append([]string{}, image.References...), Digest: "sha256:" + image.Digest, Created: created(config).UTC(),
 		OS: d.OS, Architecture: d.Architecture, Variant: d.Variant, Layers: len(d.RootFS.DiffIDs),
 		Entrypoint: d.Config.Entrypoint, Cmd: d.Config.Cmd, Env: d.Config.Env, User: d.Config.User, WorkingDir: d.Config.WorkingDir,
-		StopSignal: d.Config.StopSignal, Labels: d.Config.Labels, RunOnce: d.Config.Labels["atomic.run"] == "once",
+		StopSignal: d.Config.StopSignal, Labels: d.Config.Labels, RunOnce: d.runsOnce(),
 		Volumes: slices.Sorted(maps.Keys(d.Config.Volumes)), Ports: slices.Sorted(maps.Keys(d.Config.ExposedPorts)),
 		Exports: []string{}, Variables: []templateVariable{}, HostFiles: []string{},
 	}

@@ -24,7 +24,7 @@ const installHelp = `Usage: syscontainer install [OPTION…] IMAGE
 Writes /etc/containers/systemd/NAME.syscontainer for an image, with the service
 that the image brings below /exports. Nothing else is written, and nothing is
 started. A file that is there stays unless --yes is given; the difference is
-printed.
+printed. An image whose label atomic.run is once is run instead.
 
       --name NAME         default is the last part of IMAGE, with its tag
       --set NAME=VALUE    a value for the image's templates
@@ -56,6 +56,7 @@ type installation struct {
 	reference string // canonical; "" with rootfs
 	rootfs    string // a directory of the host, which holds a root
 	image     store.Image
+	once      bool            // it is to be run once, and not installed
 	exports   *atomic.Exports // nil: there are none
 	set       []string        // what the file says, "NAME=VALUE"
 	values    map[string]string
@@ -73,6 +74,9 @@ func runInstall(ctx context.Context, root string, args []string) error {
 	}
 	if err := in.find(ctx); err != nil {
 		return err
+	}
+	if in.once {
+		return in.runOnce(ctx)
 	}
 	if err := in.lookAtUnits(); err != nil {
 		return err
@@ -232,9 +236,7 @@ func (in *installation) find(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if described.Config.Labels["atomic.run"] == "once" {
-		return fmt.Errorf("%s is to be run once, and no service: its label atomic.run says so\nhint: syscontainer run %s", in.reference, in.reference)
-	}
+	in.once = described.runsOnce()
 	in.exports, err = exportsOf(in.image.Rootfs())
 	return err
 }

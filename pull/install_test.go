@@ -285,8 +285,8 @@ func TestInstallErrors(t *testing.T) {
 	}{
 		{"q.io/ledger", 1, "The template file 'config.json.template' still contains an unreplaced value for: ''GREETING''\nhint: --set GREETING=…\n"},
 		{"q.io/missing:1", 1, "for: ''A'', ''B''\nThe template file 'service.template' still contains an unreplaced value for: ''C''\nThe template file 'manifest.json' still contains an unreplaced value for: ''D''\nhint: --set A=… --set B=… --set C=… --set D=…\n"},
-		{"q.io/once:1", 1, "label atomic.run says so\nhint: syscontainer run q.io/once:1\n"},
-		{"q.io/dockeronce:1", 1, "hint: syscontainer run"},
+		{"q.io/once:1", 1, "label atomic.run says so; that is for a machine that runs\nhint: there, syscontainer run q.io/once:1\n"},
+		{"q.io/dockeronce:1 --dry-run", 1, "hint: there, syscontainer run"},
 		{"q.io/agent:1", 1, "service.template:4: ExecStart= starts a program of the host"},
 		{"q.io/broken:1", 1, "service.template:7: WantedBy=: \"we/ird.target\" is no name of a unit\nhint: for example multi-user.target\nservice.template:8: Alias="},
 		{"q.io/ledger --set GREETING", 2, "Invalid value 'GREETING'.  Expected form NAME=VALUE"},

@@ -20,14 +20,17 @@ import (
 )
 
 const runHelp = `Usage: syscontainer run [OPTION…] IMAGE [COMMAND [ARGUMENT…]]
+       syscontainer run [-d] [-t] NAME [COMMAND [ARGUMENT…]]
 
 Runs a container now, as a systemd service without a unit file. Its streams are
 the caller's. The exit status is the payload's; 125 says that there was none.
+With the NAME of a unit it starts that, or runs COMMAND in its container.
 
   -d, --detach            in the background; prints the name of the service
   -t, --tty               with a terminal of its own
       --name NAME         of the service; defaults to run- and random digits
       --rm                keep nothing: neither data nor a failed service
+      --set NAME=VALUE    a value for the image's templates
   -e, --env NAME[=VALUE]  set a variable, or hand on the caller's
   -v, --volume SOURCE:TARGET[:OPTION,…]
   -u, --user USER[:GROUP]
@@ -39,7 +42,7 @@ the caller's. The exit status is the payload's; 125 says that there was none.
                           a line of [Service], see systemd.service(5)
   -h, --help              print this text
 
--e, -v, -k and -p may be given several times.
+--set, -e, -v, -k and -p may be given several times.
 `
 
 // exitNoPayload is the exit status of run where there was no payload to have one.
@@ -57,15 +60,22 @@ func (e exitStatus) Unwrap() error { return e.error }
 // runOptions are what the command line says of a container.
 type runOptions struct {
 	tty, detach, remove bool
+	once                bool   // the image says that it is for one run, so remove is true
 	name                string // of the service, without ".service"
 	image               string // canonical
 	command             []string
 	lines               []unitLine
+	unit                string   // to be started, or to run the command in, instead of an image
+	warnings            []string // of the generator
 }
 
 func runRun(ctx context.Context, root string, args []string) error {
 	o, err := parseRun(root, args)
-	if err == nil {
+	switch {
+	case err != nil:
+	case o.unit != "":
+		err = o.runUnit(root)
+	default:
 		err = o.run(ctx, root)
 	}
 	var status exitStatus
@@ -104,6 +114,9 @@ func parseRun(root string, args []string) (*runOptions, error) {
 	if o.tty && o.detach {
 		return nil, usagef("run: -t and -d exclude each other: nobody would hold the terminal")
 	}
+	if o.unit = unitNamed(root, flags.Arg(0)); o.unit != "" {
+		return o, o.checkForUnit()
+	}
 	if err := o.checkLines(); err != nil {
 		return nil, err
 	}
@@ -119,13 +132,19 @@ func parseRun(root string, args []string) (*runOptions, error) {
 	if o.image, err = canonical(root, flags.Arg(0)); err != nil {
 		return nil, usagef("run: %w", err)
 	}
-	if _, err := unix.IoctlGetTermios(0, unix.TCGETS); o.tty && err != nil {
+	if o.tty && !onTerminal() {
 		return nil, errors.New("run: -t needs a terminal, and standard input is none\nhint: leave out -t")
 	}
 	if os.Geteuid() != 0 {
 		return nil, errors.New("run: only root can start services")
 	}
 	return o, nil
+}
+
+// onTerminal tells whether standard input is one.
+func onTerminal() bool {
+	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
+	return err == nil
 }
 
 func (o *runOptions) run(ctx context.Context, root string) error {
@@ -136,6 +155,19 @@ func (o *runOptions) run(ctx context.Context, root string) error {
 	}
 	if err := o.fetch(ctx, root, c); err != nil {
 		return err
+	}
+	once, err := o.lookAtImage(root, c)
+	if err != nil {
+		return err
+	}
+	if once && !o.remove {
+		o.remove, o.once = true, true
+		if text, c, err = o.service(root, home); err != nil {
+			return err
+		}
+	}
+	for _, w := range o.warnings {
+		fmt.Fprintf(os.Stderr, "syscontainer: warning: %s\n", w)
 	}
 	s, err := o.begin(home, text)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestRunText(t *testing.T) {
 	flags := newFlags("run", nil)
 	o.lineFlags(flags)
 	args := []string{"-e", `A=%n "x"\`, "-e", "EXPORTED", "-e", "NOT_SET_AT_ALL", "-v", "/a%b:/c:ro", "-u", "5:6", "-w", "/%w", "--network", "none",
-		"--entrypoint", "/bin/a b", "-k", "HostName=%p", "-p", "MemoryMax=5M", "IMAGE", "-x"}
+		"--entrypoint", "/bin/a b", "--set", "WORD=a \"b\"\n%n $x", "--set", "EMPTY=", "-k", "HostName=%p", "-p", "MemoryMax=5M", "IMAGE", "-x"}
 	if err := parse(flags, args); err != nil || flags.NArg() != 2 {
 		t.Fatal(err, flags.Args())
 	}
@@ -41,6 +41,9 @@ func TestRunText(t *testing.T) {
 	want := []string{"TERM=vt220", `A=%n "x"\`, "EXPORTED=caller's"}
 	if !slices.Equal(c.Environment, want) {
 		t.Errorf("variables: %q", c.Environment)
+	}
+	if !slices.Equal(c.Set, []string{"WORD=a \"b\"\n%n $x", "EMPTY="}) {
+		t.Errorf("values: %q", c.Set)
 	}
 	if c.Volumes[0].Source != "/a%b" || c.User != "5:6" || c.WorkingDir != "/%w" || c.Network != "none" ||
 		!slices.Equal(c.Entrypoint, []string{"/bin/a b"}) || c.HostName != "job" || c.Image != "q.io/web:1" {
@@ -88,6 +91,8 @@ func TestRunWrongUse(t *testing.T) {
 		{"run -t -d q.io/x:1", "exclude"},
 		{"run -e =x q.io/x:1", "NAME=VALUE"},
 		{"run -k Image q.io/x:1", "KEY=VALUE"},
+		{"run --set WORD q.io/x:1", "Invalid value 'WORD'.  Expected form NAME=VALUE"},
+		{"run --set NAME=x q.io/x:1", "the container itself gives $NAME its value"},
 		{"run -k Image=q.io/y:1 q.io/x:1", "IMAGE says"},
 		{"run -k ServiceName=x q.io/x:1", "--name"},
 		{"run -k Exec=a q.io/x:1 b", "COMMAND says"},
@@ -138,9 +143,13 @@ func FuzzRunWords(f *testing.F) {
 			t.Skip() // not to be had from a command line, or refused
 		}
 		o := &runOptions{command: []string{"x", a, b}}
-		o.lines = []unitLine{{"Container", "Environment", exactWord("A=" + a), "-e"}}
+		set, err := setLine("A=" + a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.lines = []unitLine{{"Container", "Environment", exactWord("A=" + a), "-e"}, {"Container", "Set", set, "--set"}}
 		c := runContainer(t, o)
-		if !slices.Equal(c.Exec, o.command) || !slices.Equal(c.Environment, []string{"A=" + a}) || c.Privileged {
+		if !slices.Equal(c.Exec, o.command) || !slices.Equal(c.Environment, []string{"A=" + a}) || !slices.Equal(c.Set, c.Environment) || c.Privileged {
 			t.Errorf("%q became %q, %q", o.command, c.Exec, c.Environment)
 		}
 	})

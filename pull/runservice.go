@@ -114,6 +114,9 @@ func (o *runOptions) unitIsFree(conn *dbus.Conn) error {
 func (o *runOptions) stateIsFree() error {
 	dir := filepath.Join("/", store.Dir, "containers", o.name)
 	if _, err := os.Lstat(dir); err == nil {
+		if o.once {
+			return fmt.Errorf("the image is to be run once, with nothing kept, and an earlier container of the name has data in %s\nhint: syscontainer uninstall --data %s", dir, o.name)
+		}
 		return fmt.Errorf("--rm would remove what an earlier container of the name has in %s\nhint: leave out --rm, or remove it first", dir)
 	}
 	return nil

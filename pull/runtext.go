@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"syscontainer/pull/atomic"
 	"syscontainer/units"
 )
 
@@ -38,6 +39,7 @@ func (o *runOptions) lineFlags(flags *flag.FlagSet) {
 	add("Container", "WorkingDir", oneValue, "w", "workdir")
 	add("Container", "Network", oneValue, "network")
 	add("Container", "Entrypoint", func(s string) (string, error) { return exactWord(s), nil }, "entrypoint")
+	add("Container", "Set", setLine, "set")
 	assignment := func(section string, names ...string) {
 		for _, name := range names {
 			flags.Func(name, "", func(s string) error {
@@ -68,6 +70,18 @@ func variableLine(s string) (string, error) {
 			return "", nil
 		}
 		s = name + "=" + value
+	}
+	return exactWord(s), nil
+}
+
+// setLine reads a value for templates, whatever characters are in it.
+func setLine(s string) (string, error) {
+	name, _, found := strings.Cut(s, "=")
+	if !found {
+		return "", fmt.Errorf("Invalid value '%s'.  Expected form NAME=VALUE", s) // Atomic's words
+	}
+	if atomic.ClassOf(name) == atomic.Forced {
+		return "", fmt.Errorf("the container itself gives $%s its value", name)
 	}
 	return exactWord(s), nil
 }

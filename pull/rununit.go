@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -44,6 +43,7 @@ func (o *runOptions) service(root string, home home) (text string, c *units.Cont
 	}
 	s := &plan.Services[i]
 	var messages []string
+	o.warnings = nil
 	for _, p := range s.Errors {
 		messages = append(messages, at(p))
 	}
@@ -52,7 +52,7 @@ func (o *runOptions) service(root string, home home) (text string, c *units.Cont
 			p.Msg = strings.TrimSuffix(p.Msg, ", ignoring")
 			messages = append(messages, at(p))
 		} else {
-			fmt.Fprintf(os.Stderr, "syscontainer: warning: %s\n", at(p))
+			o.warnings = append(o.warnings, at(p))
 		}
 	}
 	if len(messages) > 0 {

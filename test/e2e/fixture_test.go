@@ -127,6 +127,9 @@ func makeFixture(t *testing.T) fixture {
 	for tag, img := range installImages(base, program, shell) {
 		put(tag, img)
 	}
+	for tag, img := range onceImages(base, shell) {
+		put(tag, img)
+	}
 
 	// Wrong on purpose.
 	// Each has a blob of its own: in a layout equal blobs are one file.

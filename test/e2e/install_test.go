@@ -4,7 +4,7 @@ package e2e
 
 import "syscontainer/test/image"
 
-// installImages bring a service of their own, as images of Project Atomic did: one in two versions, one to be run once, one
+// installImages bring a service of their own, as images of Project Atomic did: one in two versions, one
 // that is files for the host only, one whose service starts a program of the host.
 func installImages(base image.Layer, program image.Entry, config image.Config) map[string]image.Image {
 	const configuration = `{
@@ -54,13 +54,10 @@ WantedBy=multi-user.target
 			image.Dir("exports/hostfs", 0o755), image.Dir("exports/hostfs/usr", 0o755), image.Dir("exports/hostfs/usr/local", 0o755),
 			image.Dir("exports/hostfs/usr/local/bin", 0o755), image.File("exports/hostfs/usr/local/bin/greetctl", 0o755, control))
 	}
-	once := config
-	once.Labels = map[string]string{"atomic.type": "system", "atomic.run": "once"}
 	const control = "#!/bin/sh\nexec $ATOMIC exec $NAME \"$$@\"\n"
 	return map[string]image.Image{
-		"greeter":      version("", control),
-		"greeter-2":    version("Nice=5\n", control+"# second\n"),
-		"greeter-once": with(once),
+		"greeter":   version("", control),
+		"greeter-2": version("Nice=5\n", control+"# second\n"),
 		"greeter-files": with(config, image.Dir("exports/hostfs", 0o755), image.Dir("exports/hostfs/etc", 0o755), image.File("exports/hostfs/etc/greeting", 0o644, "hello\n"),
 			image.File("exports/manifest.json", 0o644, `{"noContainerService": true}`)),
 		"greeter-agent": with(config, image.File("exports/service.template", 0o644, "[Service]\nExecStart=$DESTDIR/rootfs/bin/greet\n")),
