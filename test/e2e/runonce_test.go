@@ -47,7 +47,7 @@ exit 6
 	wrapper := func(command string) string { return "#!/bin/sh\nexec $ATOMIC run " + command + "\n" }
 	const dir = "exports/hostfs/usr/local/bin"
 	return map[string]image.Image{
-		"once": with("false", once, task),
+		"once": with("false", once, task, image.Dir("exports/hostfs", 0o755), image.Dir("exports/hostfs/etc", 0o755), image.File("exports/hostfs/etc/of-task", 0o644, "task\n")),
 		"wrapped": with("true", config,
 			image.File("bin/task", 0o755, "#!/bin/sh\ntrap 'exit 0' TERM\necho \"$1 runs\"\nwhile :; do sleep 0.05; done\n"),
 			image.File("bin/tool", 0o755, "#!/bin/sh\necho \"<$1> <$2> of $WORD\"\ntest -t 0 && echo on a terminal\ncat\nexit 5\n"),

@@ -18,6 +18,11 @@ nothing_left() {
 	test "$(snapshot "$(rootfs q.io/task:1)")" = "$before"
 	rm -f /srv/ran /srv/waits
 }
+# No package manager takes part.
+for manager in dnf yum rpm rpmbuild rpm-ostree; do
+	printf '#!/bin/sh\n>/srv/packaged\n' >/usr/local/bin/$manager
+	chmod 755 /usr/local/bin/$manager
+done
 syscontainer run --set WORD=x q.io/task:1 || :
 within 5 gone
 rm /srv/ran
@@ -44,10 +49,12 @@ status_of syscontainer run --set WORD q.io/task:1
 test $status = 125
 says "Invalid value 'WORD'.  Expected form NAME=VALUE" /tmp/err
 nothing_left
-# In the background, stopped and killed: the same.
-test "$(syscontainer run -d --name job --set WORD=x q.io/task:1 /bin/task job wait)" = job.service
+# In the background, stopped and killed: the same, and for files on the host.
+test "$(syscontainer run -d --name job --set WORD=x -k Export=yes q.io/task:1 /bin/task job wait)" = job.service
 within 5 test -e /srv/waits
 test -e /run/task-job
+test "$(cat /etc/of-task)" = task
+test -e $store/containers/job/exports.json
 systemctl stop job
 nothing_left
 syscontainer run --name job --set WORD=x q.io/task:1 /bin/task job wait >/tmp/out & job=$!
@@ -110,3 +117,4 @@ syscontainer uninstall --data tool
 within 5 gone
 trace | diff /tmp/before -
 test -z "$(runc list -q)"
+fails test -e /srv/packaged
