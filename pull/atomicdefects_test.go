@@ -123,3 +123,45 @@ func TestFailedInstallLeavesNothing(t *testing.T) {
 		t.Error(stdout)
 	}
 }
+
+// Its second update of a container whose root is a directory of the host failed, for the link that the first had made.
+func TestInstallRootfsAgain(t *testing.T) {
+	root := t.TempDir()
+	plantImage(t, root, "q.io/other:1", greeter, usualConfig) // for the machine around it
+	if err := os.CopyFS(root+"/srv/remote/rootfs", os.DirFS(greeter)); err != nil {
+		t.Fatal(err)
+	}
+	install := []string{"install", "--rootfs", "/srv/remote", "--yes", "--set"}
+	for _, value := range []string{"GREETING=one", "GREETING=two", "GREETING=three", "GREETING=three"} {
+		must(t, root, append(install, value)...)
+		c, _ := loads(t, root, "remote")
+		if c.Rootfs != "/srv/remote/rootfs" || !slices.Equal(c.Set, []string{value}) {
+			t.Errorf("%s: %q, %q", value, c.Rootfs, c.Set)
+		}
+	}
+}
+
+// Its containers could not be removed any more when the file that described them was lost.
+func TestUninstallWithoutRecords(t *testing.T) {
+	s := newExportScene(t)
+	s.unit("web", s.image("web", "", image.File("etc/a", 0o644, "1")), "Export=yes")
+	s.export("web")
+	if err := os.RemoveAll(s.at("var/lib/syscontainer/containers/web")); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.root, "uninstall", "web")
+	s.is("etc/a", "1") // nobody's now
+	s.absent("etc/containers/systemd/web.syscontainer")
+	s.export("--undo", "web")
+
+	s.unit("web", "q.io/not-there:1")
+	s.write("var/lib/syscontainer/containers/web/exports.json", "{")
+	_, stderr, status := command(t, "--root", s.root, "uninstall", "web")
+	if status != 1 || !strings.Contains(stderr, "var/lib/syscontainer/containers/web/exports.json") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	s.absent("etc/containers/systemd/web.syscontainer")
+	os.Remove(s.at("var/lib/syscontainer/containers/web/exports.json"))
+	must(t, s.root, "uninstall", "--data", "web")
+	s.absent("var/lib/syscontainer/containers/web")
+}
