@@ -48,6 +48,9 @@ func (p *bridgePlan) nameFiles(b bundle, c *units.Container, h *host) error {
 	if err != nil {
 		return err
 	}
+	if h.Hosts == "" {
+		own = localHosts
+	}
 	hosts := []units.Host{{Names: []string{machineName}, Address: p.Gateway}}
 	for _, a := range c.AddHost {
 		if a.Address == units.HostGateway {

@@ -11,6 +11,10 @@ import (
 // longestHostFile bounds the machine's /etc/hosts and /etc/resolv.conf; block lists are long.
 const longestHostFile = 64 << 20
 
+// localHosts is what a machine without /etc/hosts knows by other means (nss-myhostname(8)),
+// which an image need not have.
+const localHosts = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
+
 // nameFiles decides what the container sees as /etc/hosts and /etc/resolv.conf: the
 // machine's own files, or where the unit says something, files in the bundle. Without
 // a network, only what the unit says. Who joins another container's network knows the
@@ -47,8 +51,14 @@ func nameFiles(b bundle, c *units.Container, h *host, bridge *bridgePlan) error 
 	}
 	var err error
 	switch {
-	case len(c.AddHost) > 0:
-		err = rewrite(&h.Hosts, "hosts", func(own string) string { return hostsText(own, c.AddHost) })
+	case len(c.AddHost) > 0 || network && h.Hosts == "":
+		bare := network && h.Hosts == ""
+		err = rewrite(&h.Hosts, "hosts", func(own string) string {
+			if bare {
+				own = localHosts
+			}
+			return hostsText(own, c.AddHost)
+		})
 	case !network:
 		h.Hosts = ""
 	}

@@ -29,6 +29,13 @@ func TestNameFiles(t *testing.T) {
 	if err := os.WriteFile(machine, []byte("machine\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	bare := host{}
+	if err := nameFiles(bundle(t.TempDir()), base(), &bare, nil); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(bare.Hosts); err != nil || string(text) != "127.0.0.1\tlocalhost\n::1\tlocalhost\n" || bare.ResolvConf != "" {
+		t.Errorf("of a machine without files: %q, %q, %v", text, bare.ResolvConf, err)
+	}
 	for _, c := range []struct {
 		change        func(*units.Container)
 		hosts, resolv string // content; "machine": its own, "-": nothing is mounted

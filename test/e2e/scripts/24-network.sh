@@ -15,3 +15,9 @@ END
 systemctl start alone with
 test "$(readlink "/proc/$(show with MainPID)/ns/net")" = "$(readlink /proc/self/ns/net)"
 test "$(readlink "/proc/$(show alone MainPID)/ns/net")" != "$(readlink /proc/self/ns/net)"
+# Of a machine without /etc/hosts, the network knows localhost all the same.
+rm -f /etc/hosts
+systemctl stop with
+systemctl start with
+syscontainer exec with cat /etc/hosts >/tmp/hosts
+says 127.0.0.1 localhost /tmp/hosts
