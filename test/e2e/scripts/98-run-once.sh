@@ -49,6 +49,9 @@ status_of syscontainer run --set WORD q.io/task:1
 test $status = 125
 says "Invalid value 'WORD'.  Expected form NAME=VALUE" /tmp/err
 nothing_left
+echo | script -qec "syscontainer run -t --set WORD=x q.io/task:1 /bin/sh -c 'test -t 1 && echo on a terminal'" /tmp/typescript
+says 'on a terminal' <(sed 1d /tmp/typescript)
+nothing_left
 # In the background, stopped and killed: the same, and for files on the host.
 test "$(syscontainer run -d --name job --set WORD=x -k Export=yes q.io/task:1 /bin/task job wait)" = job.service
 within 5 test -e /srv/waits
@@ -100,7 +103,7 @@ tool-start
 test "$(show tool ActiveState)" = active
 # On a terminal, with one.
 echo | script -qec 'tool a b' /tmp/typescript || :
-says 'on a terminal' /tmp/typescript
+says 'on a terminal' <(sed 1d /tmp/typescript)
 # Of a unit it is the unit that says what runs; an image has a registry before its name.
 status_of syscontainer run --rm tool true
 test $status = 125
