@@ -16,21 +16,36 @@ import (
 )
 
 const importHelp = `Usage: syscontainer import [-o FILE|DIR] [--force] FILE.container…
+       syscontainer import --atomic [--dry-run] [--yes] [--switch] [NAME…]
 
 Makes .syscontainer files of Quadlet's. What cannot be kept stays as a comment,
-and is told on standard error.
+and is told on standard error. Or takes over what Project Atomic's command has
+installed, all or those named: writes a unit for each, and takes its image from
+Atomic's repository.
 
   -o FILE|DIR             write there; default is standard output
       --force             replace files that exist
+      --atomic            take over installations of Project Atomic
+      --dry-run           print the units, write nothing
+      --yes               replace units that differ
+      --switch            then let the old services go, and start the new ones
   -h, --help              print this text
 `
 
-func runImport(_ context.Context, root string, args []string) error {
+func runImport(ctx context.Context, root string, args []string) error {
 	flags := newFlags("syscontainer import", func(w io.Writer) { io.WriteString(w, importHelp) })
 	output := flags.String("o", "", "")
 	force := flags.Bool("force", false, "")
+	var old takeovers
+	old.flags(flags)
 	if err := parse(flags, args); err != nil {
 		return err
+	}
+	if old.wanted() {
+		if !old.atomic || *output != "" || *force {
+			return usagef("import: --dry-run, --yes and --switch go with --atomic, -o and --force without")
+		}
+		return old.run(ctx, root, flags.Args())
 	}
 	if flags.NArg() == 0 {
 		return usagef("import: a file is missing, see syscontainer import --help")

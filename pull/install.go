@@ -65,6 +65,7 @@ type installation struct {
 	old       string      // the file that is there
 	exists    bool        // it is
 	mode      os.FileMode // of the file
+	takeover  *takeover   // of an installation by Atomic; nil: there was none
 }
 
 func runInstall(ctx context.Context, root string, args []string) error {

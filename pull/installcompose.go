@@ -24,6 +24,7 @@ func (in *installation) compose() (text string, said []string, err error) {
 	if err != nil {
 		return "", nil, err
 	}
+	lines = in.takeover.adjust(lines)
 	var w *writing
 	for pass := 0; ; pass++ { // a line that is not possible becomes a comment, and then another may be told
 		w = in.write(lines)
@@ -117,7 +118,11 @@ func (in *installation) listHostFiles() error {
 	host := openMachine(in.root)
 	defer host.close()
 	for _, f := range files.Files {
-		if why := host.refuse(f.Path, f.Path); why != "" {
+		why := host.refuse(f.Path, f.Path)
+		if why == "" {
+			why = in.takeover.refuse(f.Path)
+		}
+		if why != "" {
 			in.refused = append(in.refused, f.Path+": "+why)
 		} else {
 			in.exported = append(in.exported, f.Path)
@@ -169,7 +174,7 @@ func (in *installation) translate() ([]atomic.ServiceLine, error) {
 func (in *installation) judge(w *writing) (problems units.Problems, c *units.Container) {
 	extra := units.Extra{Path: in.file, Below: true, Text: w.text.String(), Given: true}
 	set := units.Load(in.root, units.SearchPath(), extra)
-	plan := convert.Convert(set, convert.Options{Root: in.root, Render: renderPath})
+	plan := convert.Convert(set, convert.Options{Root: in.takeover.judged(in.root), Render: renderPath})
 	c = new(units.Container)
 	for i := range plan.Services {
 		s := &plan.Services[i]

@@ -60,6 +60,9 @@ func (in *installation) write(lines []atomic.ServiceLine) *writing {
 	} else {
 		w.assign(-1, "Image", strings.ReplaceAll(in.reference, "%", "%%"))
 	}
+	if runtime := in.takeover.runtime(); runtime != "" {
+		w.assign(-1, "Runtime", strings.ReplaceAll(runtime, "%", "%%"))
+	}
 	if in.manifest().NoService {
 		w.comment("manifest.json of the image: noContainerService")
 	}
