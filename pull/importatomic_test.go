@@ -476,6 +476,41 @@ func TestSwitchAfterKill(t *testing.T) {
 	}
 }
 
+// Files for the host alone have no service that hides the new one: it may have started before the switch.
+func TestSwitchFiles(t *testing.T) {
+	h := newOldHost(t)
+	digest, commit, layers := h.image("q.io/old/files:latest", map[string]string{"exports/manifest.json": `{"noContainerService": true}`,
+		"exports/hostfs/etc/same": "as it was", "exports/hostfs/etc/edited": "as it was"})
+	sum := hexOf("as it was")
+	h.install("files", map[string]any{"image": "q.io/old/files", "revision": digest, "ostree-commit": commit, "has-container-service": false, "values": values("files", nil),
+		"installed-files": []string{"/etc/same", "/etc/edited"}, "installed-files-checksum": map[string]string{"/etc/same": sum, "/etc/edited": sum}}, layers...)
+	for _, file := range []string{systemdUnits + "/files.service", systemdUnits + "/multi-user.target.wants/files.service", "etc/tmpfiles.d/files.conf",
+		atomicCheckouts + "/files.0/files.service", atomicCheckouts + "/files.0/tmpfiles-files.conf"} {
+		if err := os.Remove(filepath.Join(h.root, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plant(t, h.root, map[string]string{"etc/same": "as it was", "etc/edited": "by hand"})
+	if _, said, status := h.run(); status != 0 {
+		t.Fatal(said)
+	}
+	if _, said, status := command(t, "--root", h.root, "export", "files"); status != 0 || !strings.Contains(said, "/etc/same is there already") {
+		t.Fatalf("status %d, %s", status, said)
+	}
+	if stdout, said, status := h.run("--switch"); status != 0 || strings.Contains(stdout, "nothing to do") {
+		t.Fatalf("status %d, %s%s", status, stdout, said)
+	}
+	if stdout, said, status := h.run("--switch"); status != 0 || stdout != "files: nothing to do, it is taken over\n" {
+		t.Errorf("again: status %d, %s%s", status, stdout, said)
+	}
+	if _, said, status := command(t, "uninstall", "--root", h.root, "files"); status != 0 {
+		t.Error(said)
+	}
+	if isFile(filepath.Join(h.root, "etc/same")) || !isFile(filepath.Join(h.root, "etc/edited")) {
+		t.Error("the unchanged file stayed, or the edited one went")
+	}
+}
+
 func TestAtomicLayout(t *testing.T) {
 	for _, test := range []struct{ conf, checkouts, repository string }{
 		{"", atomicCheckouts, atomicCheckouts + "/.storage/ostree"},

@@ -51,6 +51,9 @@ func (t *takeover) switchOver(ctx context.Context, in *installation, changed boo
 		return err
 	}
 	backup := path.Join(takenOver, t.old.name)
+	if _, err := store.OpenWriter(t.root); err != nil { // its directory has to be there, for all to see
+		return err
+	}
 	for _, file := range files {
 		if err := keepCopy(filepath.Join(t.root, file), filepath.Join(t.root, backup, file)); err != nil {
 			return fmt.Errorf("keep %s: %w", file, err)
@@ -152,12 +155,15 @@ func (t *takeover) inherit(ctx context.Context, in *installation) (done bool, er
 	if err != nil {
 		return false, err
 	}
-	if all[t.old.name] != nil { // it has started before
-		return false, nil
-	}
 	host := openMachine(t.root)
 	defer host.close()
-	record := &store.Exports{Files: []store.Exported{}}
+	record, started := all[t.old.name]
+	if !started {
+		record = &store.Exports{Files: []store.Exported{}}
+	} else if record.Unfinished {
+		return false, nil
+	}
+	delete(all, t.old.name)
 	for _, file := range in.exported {
 		sum, recorded := t.old.files[file]
 		if !recorded || sum == "" { // Atomic itself would not have removed it
@@ -167,7 +173,12 @@ func (t *takeover) inherit(ctx context.Context, in *installation) (done bool, er
 		if dir == "" {
 			continue
 		}
-		entry, err := t.asItIs(host, path.Join(dir, path.Base(file)), file, sum)
+		real := path.Join(dir, path.Base(file))
+		at := slices.IndexFunc(record.Files, func(x store.Exported) bool { return x.Path == real })
+		if started && (at < 0 || !record.Files[at].Kept) {
+			continue
+		}
+		entry, err := t.asItIs(host, real, file, sum)
 		if err != nil {
 			return false, err
 		}
@@ -178,17 +189,21 @@ func (t *takeover) inherit(ctx context.Context, in *installation) (done bool, er
 			}
 		}
 		switch {
+		case entry == nil && started: // told then
 		case entry == nil:
 			fmt.Fprintf(os.Stderr, "syscontainer: %s: %s is not as Atomic left it: it stays, and is nobody's\n", t.old.name, units.Printable(file))
 		case taken != "":
 			fmt.Fprintf(os.Stderr, "syscontainer: %s: %s is %s's\n", t.old.name, units.Printable(file), taken)
+		case at >= 0: // a start had found it in its way
+			record.Files[at], done = *entry, true
 		default:
-			record.Files = append(record.Files, *entry)
+			record.Files, done = append(record.Files, *entry), true
 		}
 	}
-	if len(record.Files) == 0 {
+	if !done {
 		return false, nil
 	}
+	record.Request = store.ExportRequest{} // the next start carries out what the unit says
 	return true, w.WriteExports(t.old.name, record)
 }
 
