@@ -121,7 +121,7 @@ func makeFixture(t *testing.T) fixture {
 		put(tag, img)
 	}
 	for tag, img := range atomicImages(t, base, program) {
-		put(tag, img)
+		put("public-"+tag, img)
 		put("whole-"+tag, withHostFiles(tag, img))
 	}
 	for tag, img := range installImages(base, program, shell) {
