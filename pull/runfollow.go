@@ -103,7 +103,7 @@ func (s *session) over(c *course) error {
 		s.front.finish()
 		s.front.close()
 	}
-	if c.stopped != nil {
+	if c.stopped != nil && !c.started { // else it got the signal after all, and ended as it liked
 		return exitStatus{nil, 128 + int(c.stopped.(syscall.Signal))}
 	}
 	said := c.failure

@@ -18,7 +18,7 @@ import (
 // kernel drops them if it is process 1 of its namespace. So a stop lets the start finish.
 
 // youth bounds how long a new payload is waited for.
-const youth = time.Second
+const youth = 2 * time.Second
 
 // lockStart makes stops wait until this program ends, however it does. Where it cannot,
 // they do not wait.
