@@ -18,11 +18,11 @@ import (
 // the same service left is cleared first. With the image in the store and nothing to
 // make on the host it executes nothing.
 func prepare(o options) error {
-	endBySignals()
 	c, err := readUnit(o)
 	if err != nil {
 		return err
 	}
+	endBySignals(c.StopSignal)
 	runtime, err := findRuntime(c.Runtime) // before anything is fetched for it
 	if err != nil {
 		return err

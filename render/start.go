@@ -36,7 +36,7 @@ func start(o options) error {
 		return errors.New("--start must be run by systemd, from a service with Type=notify")
 	}
 	if !o.wait {
-		endBySignals()
+		endBySignals("")
 	}
 	s, err := readStart(o)
 	if err != nil {
