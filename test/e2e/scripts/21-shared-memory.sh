@@ -9,6 +9,8 @@ Exec=/bin/sh -c 'echo from-owner >/dev/shm/owner; sleep 1000'
 ShmSize=3m
 StopSignal=SIGKILL
 END
+systemctl start owner
+within 5 test -s "/proc/$(show owner MainPID)/root/dev/shm/owner"
 joins() { # joins NAME LINE…
 	local name=$1
 	shift
