@@ -235,10 +235,11 @@ func othersConnected(o options, b bundle) bool {
 	return err != nil || len(others) > 0
 }
 
-// keepBridge holds a place on the bridge where all links are gone before all containers
-// were disconnected: netavark would take the first of several that ended for the last.
+// keepBridge holds a place on the bridge until all containers were disconnected: their
+// links may go at any moment, and netavark would take the first of several that end for
+// the last.
 func keepBridge(o options, b bundle) (release func()) {
-	if len(bridgeLinks()) > 0 || !othersConnected(o, b) {
+	if !othersConnected(o, b) {
 		return func() {}
 	}
 	if err := makePlaceholder(); err != nil {
