@@ -26,12 +26,7 @@ type oldHost struct {
 
 func newOldHost(t *testing.T) *oldHost {
 	t.Helper()
-	if _, err := exec.LookPath("ostree"); err != nil || os.Getuid() != 0 {
-		if os.Getenv("SYSCONTAINER_TEST_STRICT") == "1" {
-			t.Fatal("ostree and root are needed")
-		}
-		t.Skip("ostree and root are needed")
-	}
+	need(t, "ostree")
 	h := &oldHost{t, t.TempDir()}
 	plant(t, h.root, map[string]string{"etc/machine-id": "0123456789abcdef0123456789abcdef\n", "usr/bin/runc": "", "etc/systemd/system/x": ""})
 	if err := os.MkdirAll(filepath.Join(h.root, atomicCheckouts, ".storage"), 0o755); err != nil {
