@@ -3,12 +3,10 @@
 package vm
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"syscontainer/test/host"
-	"syscontainer/test/image"
 )
 
 // resources: what [Service] says of memory that runs out, of processor, tasks and disk holds for the payload, whose status is
@@ -97,24 +95,11 @@ echo limits are well
 
 func TestResources(t *testing.T) {
 	t.Parallel()
-	host.Need(t, "qemu-system-x86_64", "mkfs.ext4", "debugfs", "cpio", "runc", host.Part("busybox"),
-		filepath.Join(host.Cache(), "kernel/vmlinuz"), filepath.Join(host.Stage(), "usr/bin/syscontainer"))
-	dir := t.TempDir()
-	l, err := image.Create(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	busybox, err := image.Busybox(host.Part("busybox"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Put("base", image.Image{Layers: []image.Layer{{Entries: busybox}}, Config: image.Config{Env: []string{"PATH=/bin"}}}); err != nil {
-		t.Fatal(err)
-	}
+	l, _ := layout(t)
 	res, err := Boot(t.Context(), Options{
 		Script:   resources,
 		Packages: []string{"runc"},
-		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": dir},
+		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": l.Dir},
 		Files:    map[string]string{"/etc/containers/policy.json": `{"default":[{"type":"insecureAcceptAnything"}]}`, "/etc/containers/registries.conf": ""},
 	})
 	if err != nil {

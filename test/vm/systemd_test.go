@@ -4,7 +4,6 @@ package vm
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,17 +57,7 @@ done
 
 func TestSystemd(t *testing.T) {
 	t.Parallel()
-	host.Need(t, "qemu-system-x86_64", "mkfs.ext4", "debugfs", "cpio", "runc", "crun", host.Part("busybox"),
-		filepath.Join(host.Cache(), "kernel/vmlinuz"), filepath.Join(host.Stage(), "usr/bin/syscontainer"))
-	dir := t.TempDir()
-	l, err := image.Create(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	busybox, err := image.Busybox(host.Part("busybox"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, busybox := layout(t, "crun")
 	systemd, err := image.Systemd()
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +69,7 @@ func TestSystemd(t *testing.T) {
 	res, err := Boot(t.Context(), Options{
 		Script:   nested,
 		Packages: []string{"runc", "crun"},
-		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": dir},
+		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": l.Dir},
 		Files: map[string]string{
 			"/etc/containers/policy.json":      `{"default":[{"type":"insecureAcceptAnything"}]}`,
 			"/etc/containers/registries.conf":  "",

@@ -112,24 +112,11 @@ done
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	host.Need(t, "qemu-system-x86_64", "mkfs.ext4", "debugfs", "cpio", "runc", "crun", host.Part("busybox"),
-		filepath.Join(host.Cache(), "kernel/vmlinuz"), filepath.Join(host.Stage(), "usr/bin/syscontainer"))
-	dir := t.TempDir()
-	l, err := image.Create(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	busybox, err := image.Busybox(host.Part("busybox"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Put("base", image.Image{Layers: []image.Layer{{Entries: busybox}}, Config: image.Config{Env: []string{"PATH=/bin"}}}); err != nil {
-		t.Fatal(err)
-	}
+	l, _ := layout(t, "crun")
 	res, err := Boot(t.Context(), Options{
 		Script:   limits,
 		Packages: []string{"runc", "crun", "bsdutils"},
-		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": dir},
+		Trees:    map[string]string{"/": host.Stage(), "/srv/oci": l.Dir},
 		Files: map[string]string{
 			"/etc/containers/policy.json":                 `{"default":[{"type":"insecureAcceptAnything"}]}`,
 			"/etc/containers/systemd/broken.syscontainer": "[Container]\nImage=busybox\n",
@@ -146,4 +133,24 @@ func TestLimits(t *testing.T) {
 			t.Error(res)
 		}
 	}
+}
+
+// layout is an OCI layout with an image of a busybox, and the files of that. The machine that a test boots has it, runc, and
+// the programs that are named.
+func layout(t *testing.T, programs ...string) (*image.Layout, []image.Entry) {
+	t.Helper()
+	host.Need(t, append(programs, "qemu-system-x86_64", "mkfs.ext4", "debugfs", "cpio", "runc", host.Part("busybox"),
+		filepath.Join(host.Cache(), "kernel/vmlinuz"), filepath.Join(host.Stage(), "usr/bin/syscontainer"))...)
+	l, err := image.Create(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	busybox, err := image.Busybox(host.Part("busybox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Put("base", image.Image{Layers: []image.Layer{{Entries: busybox}}, Config: image.Config{Env: []string{"PATH=/bin"}}}); err != nil {
+		t.Fatal(err)
+	}
+	return l, busybox
 }
