@@ -54,6 +54,9 @@ rules() {
 # processes NAME: those in the unit's cgroup, one a line.
 processes() { find "/sys/fs/cgroup$(show "$1" ControlGroup)" -name cgroup.procs -exec cat {} +; }
 
+# alone NAME: the payload is all that is in there; what started it may leave a moment after the unit is up.
+alone() { test "$(processes "$1")" = "$(show "$1" MainPID)"; }
+
 # rootfs REFERENCE: the checkout, by way of the store's own name for it.
 rootfs() {
 	local link

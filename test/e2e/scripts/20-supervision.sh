@@ -14,7 +14,7 @@ test "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = "sleep 1000 "
 cgroup=$(show app ControlGroup)
 test "$cgroup" = /system.slice/app.service
 grep -q "^0::$cgroup/" "/proc/$pid/cgroup"
-test "$(processes app)" = "$pid"
+within 5 alone app
 # Its parent is the manager: nobody stands between.
 test "$(awk '/^PPid/ {print $2}' "/proc/$pid/status")" = 1
 for comm in /proc/[0-9]*/comm; do

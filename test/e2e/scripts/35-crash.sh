@@ -20,7 +20,7 @@ for round in 1 2 3; do
 	kill -9 "$pid"
 	within 10 sh -c "test \"\$(systemctl show -P MainPID app)\" != $pid && systemctl -q is-active app"
 	test "$(show app NRestarts)" = $round
-	test "$(processes app)" = "$(show app MainPID)"
+	within 5 alone app
 	test "$(runc list -q | wc -l)" = 1
 done
 

@@ -31,7 +31,7 @@ starts() {
 	systemctl start app
 	logged app 'kept: written'
 	within 5 running
-	test "$(processes app)" = "$(show app MainPID)"
+	within 5 alone app
 	systemctl stop app
 	test ! -e $bundle
 	test -z "$(runc list -q)"

@@ -12,7 +12,7 @@ END
 systemctl start app
 pid=$(show app MainPID)
 within 5 grep -qx sleep "/proc/$pid/comm"
-test "$(processes app)" = "$pid"
+within 5 alone app
 logged app 'payload speaks'
 systemctl restart app
 systemctl stop app
