@@ -13,12 +13,13 @@ import (
 	"syscontainer/pull/store"
 )
 
-// Metadata of commits: what an image's and a layer's are of, and what an image
-// has that OSTree has no objects for.
+// Metadata of commits: what an image's and a layer's are of, what an image has
+// that OSTree has no objects for, and see madeUpDocuments.
 const (
-	manifestKey = "syscontainer.manifest-digest"
-	layerKey    = "syscontainer.diff-id"
-	specialsKey = "syscontainer.specials"
+	manifestKey  = "syscontainer.manifest-digest"
+	layerKey     = "syscontainer.diff-id"
+	specialsKey  = "syscontainer.specials"
+	documentsKey = "syscontainer.documents"
 )
 
 // commitOf returns the commit that a ref names, which must be of what the ref
@@ -52,6 +53,9 @@ func writeCommit(txn *ostree.Txn, merged *layer.Merged, image *registry.Image) (
 		}
 		metadata[specialsKey] = string(specials)
 	}
+	if made := madeUpDocuments(image); made != "" {
+		metadata[documentsKey] = made
+	}
 	c := ostree.Commit{
 		Subject:   "sha256:" + image.Digest,
 		Timestamp: uint64(max(0, created(image.Config).Unix())),
@@ -61,6 +65,27 @@ func writeCommit(txn *ostree.Txn, merged *layer.Merged, image *registry.Image) (
 		return commit, err
 	}
 	return txn.WriteCommit(c)
+}
+
+// madeUpDocuments are the digests of an image's manifest and configuration if these are not what its digest leads to, as with
+// an image taken over from a store that had lost them; else "".
+func madeUpDocuments(image *registry.Image) string {
+	manifest, config := digestOf(image.Manifest), digestOf(image.Config)
+	if manifest == "sha256:"+image.Digest && config == configOf(image.Manifest) {
+		return ""
+	}
+	return manifest + " " + config
+}
+
+// configOf is the digest of the configuration that a manifest names.
+func configOf(manifest []byte) string {
+	var m struct {
+		Config struct {
+			Digest string `json:"digest"`
+		} `json:"config"`
+	}
+	json.Unmarshal(manifest, &m)
+	return m.Config.Digest
 }
 
 // created is the time an image's configuration gives. No time, or none that is

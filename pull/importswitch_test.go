@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,8 +19,8 @@ func TestTakeOverKinds(t *testing.T) {
 	manifest := `{"schemaVersion":1,"name":"old/one","fsLayers":[{"blobSum":"sha256:` + hexOf("upper") + `"},{"blobSum":"sha256:` + hexOf("lower") + `"}],"history":[{"v1Compatibility":"{\"architecture\":\"s390x\",\"os\":\"linux\",\"config\":{\"Labels\":{\"who\":\"me\"}}}"}]}`
 	h.commit(hexOf("lower"), map[string]string{"a": "lower", "b": "lower"})
 	h.commit(hexOf("upper"), map[string]string{"a": "upper", ".wh.b": ""})
-	h.commit("q.io_2Fold_2Fone_3Alatest", map[string]string{"manifest.json": manifest}, "docker.manifest="+manifest, "docker.digest=sha256:"+hexOf(manifest))
-	h.install("one", map[string]any{"image": "q.io/old/one", "revision": hexOf(manifest), "values": map[string]any{}})
+	h.commit("q.io_2Fold_2Fone_3Alatest", map[string]string{"manifest.json": manifest}, "docker.manifest="+manifest, "docker.digest=sha256:"+hexOf("its payload"))
+	h.install("one", map[string]any{"image": "q.io/old/one", "revision": hexOf("its payload"), "values": map[string]any{}})
 	flat := h.commit("q.io_2Fold_2Fflat_3Alatest", map[string]string{"root": "itself"})
 	h.install("flat", map[string]any{"image": "q.io/old/flat", "revision": flat, "ostree-commit": flat, "values": map[string]any{}})
 	if err := os.Remove(filepath.Join(h.root, systemdUnits, "multi-user.target.wants/one.service")); err != nil {
@@ -27,6 +28,9 @@ func TestTakeOverKinds(t *testing.T) {
 	}
 	if _, said, status := h.run(); status != 0 || !strings.Contains(said, "one: the image's configuration is not in ") {
 		t.Fatalf("status %d, %s", status, said)
+	}
+	if out, said, status := command(t, "--root", h.root, "verify"); status != 0 {
+		t.Errorf("verify: %s%s", out, said)
 	}
 	if text := h.unit("far"); !strings.Contains(text, "\nRootfs=/srv/far/rootfs\n") || strings.Contains(text, "Image=") {
 		t.Errorf("far:\n%s", text)
@@ -44,6 +48,18 @@ func TestTakeOverKinds(t *testing.T) {
 	d, err := readDescription(image)
 	if err != nil || d.Architecture != "s390x" || d.Config.Labels["who"] != "me" {
 		t.Errorf("the configuration is %+v, %v", d, err)
+	}
+	// A digest of that time is that of a part of the manifest; damage is found nevertheless.
+	config := filepath.Join(image.Dir, "config.json")
+	text, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, bytes.Replace(text, []byte("s390x"), []byte("s390y"), 1), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, _, status := command(t, "--root", h.root, "verify"); status != 1 || !strings.Contains(out, "config.json is not what was fetched") {
+		t.Errorf("verify: status %d, %s", status, out)
 	}
 	image, err = store.Lookup(h.root, "q.io/old/flat:latest")
 	if text, _ := os.ReadFile(filepath.Join(image.Rootfs(), "root")); err != nil || string(text) != "itself" {
