@@ -51,6 +51,14 @@ var helpersOwn = [...]string{"NOTIFY_SOCKET", "LISTEN_*", "WATCHDOG_*", "INVOCAT
 
 var proxies = [...]string{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"}
 
+// startEnvironment is this service's environment but for what systemd hands to ExecStart=
+// alone, see handover: EnvironmentFile= could take it with a *.
+func startEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(s string) bool {
+		return strings.HasPrefix(s, "LISTEN_") || strings.HasPrefix(s, "WATCHDOG_")
+	})
+}
+
 // hostEnvironment is what of the service's own environment the payload gets.
 func hostEnvironment(c *units.Container, environ []string) []string {
 	if !c.EnvironmentHost && !c.HTTPProxy {

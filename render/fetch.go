@@ -63,7 +63,11 @@ func findImage(o options, c *units.Container) (store.Image, error) {
 //
 // The child has a process group of its own, gets our SIGTERM, and dies with us.
 func fetch(o options, reference string) error {
-	return operate(o, []string{"pull", "--wait-online"}, reference, nil)
+	err := operate(o, []string{"pull", "--wait-online"}, reference, nil)
+	if o.start {
+		renewTimeout(o)
+	}
+	return err
 }
 
 // operate runs a verb of "syscontainer" as fetch does.

@@ -63,7 +63,7 @@ func lookAround(o options, c *units.Container, u user, t *tree) (host, error) {
 		Hosts:        realFile("/etc/hosts"),
 		Capabilities: boundingSet(),
 		User:         u,
-		Environ:      os.Environ(),
+		Environ:      startEnvironment(),
 		AppArmor:     c.AppArmor != "" && appArmorOn(),
 		Scratch:      make(map[string]scratch, len(scratchDirectories)+len(c.Tmpfs)),
 	}

@@ -1,9 +1,10 @@
 // Command render starts containers for the services that syscontainer-generator
-// writes. Each service calls it three times: before the start it finds the image
-// and writes the bundle (prepare), as ExecStart= it lets an OCI runtime put the
-// payload into the unit's cgroup and tells systemd the payload's process number
-// (start), and after the stop it removes what is left (clean). It stays only for a
-// Type=oneshot service, until the payload ends.
+// writes. Each service calls it twice: as ExecStart= it finds the image and writes
+// the bundle (prepare), lets an OCI runtime put the payload into the unit's cgroup
+// and tells systemd the payload's process number (start), and after the stop it
+// removes what is left (clean). A service that wants something in between, or that
+// is a oneshot, prepares in ExecStartPre=. It stays only for a Type=oneshot
+// service, until the payload ends.
 //
 // On the path where the image is in the store it executes nothing but the
 // runtime, touches no network, and links nothing that could.
@@ -25,8 +26,8 @@ var (
 )
 
 const usage = `usage: render [--root DIR] --unit=FILE NAME
-       render --start --runtime=RUNTIME [--notify] [--wait [--image-signal]]
-              [--id=ID] NAME
+       render --start [--unit=FILE] --runtime=RUNTIME [--notify]
+              [--wait [--image-signal]] [--id=ID] NAME
        render --reload --unit=FILE NAME
        render --stop NAME
        render --clean --runtime=RUNTIME [--id=ID] NAME
@@ -38,7 +39,8 @@ syscontainer-generator writes call it.
 Without --start, --reload, --stop, --clean or --fail: find the image, fetching
 it with "syscontainer pull" if need be, and write /run/syscontainer/NAME.
 
-  --start          run the container in the unit's cgroup, tell systemd, exit
+  --start          run the container in the unit's cgroup, tell systemd, exit;
+                   with --unit, do all the above first
   --notify         with --start: the payload itself sends READY=1
   --wait           with --start: stay until the payload ends, exit as it does
   --image-signal   with --wait: make the image's StopSignal of SIGTERM
@@ -195,6 +197,8 @@ func parse(args []string) (o options, done string, err error) {
 		return o, "", errors.New("--unit=FILE is missing")
 	case (o.notify || o.wait) && !o.start:
 		return o, "", errors.New("--notify and --wait go with --start")
+	case o.wait && o.unit != "":
+		return o, "", errors.New("--wait goes without --unit")
 	case o.imageSignal && !o.wait:
 		return o, "", errors.New("--image-signal goes with --wait")
 	case o.caller != "" && !validCaller(o):

@@ -17,6 +17,8 @@ func TestParse(t *testing.T) {
 		{"--root=/mnt --unit=/x web:a\\x2d_", ""},
 		{"--start --runtime=runc --notify web", ""},
 		{"--start --runtime=/usr/local/bin/crun-1.2 web", ""},
+		{"--start --unit=/x --runtime=runc --notify web", ""},
+		{"--start --unit=/x --runtime=runc --wait web", "--wait goes without --unit"},
 		{"--clean --runtime=runc web", ""},
 		{"--start --runtime=runc --wait --id=my_web.1 web", ""},
 		{"--clean --runtime=runc --id=a web", ""},

@@ -29,16 +29,25 @@ const barrierTimeout = 10 * time.Second
 // stdin, stdout and stderr of the unit become the payload's. On error no container and
 // no runtime state is left.
 //
-// With --wait, for Type=oneshot, this program stays the main process instead, and ends
-// as the payload does.
+// With --unit it prepares first. With --wait, for Type=oneshot, this program stays the main
+// process instead, and ends as the payload does.
 func start(o options) error {
 	if notifySocket() == "" && !o.wait {
 		return errors.New("--start must be run by systemd, from a service with Type=notify")
 	}
-	if !o.wait {
+	passed, err := handedOver(o)
+	if err != nil {
+		return err
+	}
+	if o.unit != "" {
+		err = prepare(o)
+	} else if !o.wait {
 		endBySignals("")
 	}
-	s, err := readStart(o)
+	if err != nil {
+		return err
+	}
+	s, err := readStart(o, passed)
 	if err != nil {
 		return err
 	}
@@ -69,9 +78,9 @@ type starting struct {
 	pid     int            // of the payload, once it is created
 }
 
-// readStart takes what prepare left and what systemd hands over.
-func readStart(o options) (s *starting, err error) {
-	s = &starting{options: o, b: bundleOf(o.root, o.name)}
+// readStart takes what prepare left, and adds what systemd handed over.
+func readStart(o options, passed handover) (s *starting, err error) {
+	s = &starting{options: o, b: bundleOf(o.root, o.name), passed: passed}
 	s.l = given(o, s.b)
 	if s.l.Runtime, err = findRuntime(o.runtime); err != nil {
 		return nil, err
@@ -85,10 +94,7 @@ func readStart(o options) (s *starting, err error) {
 	if s.bridge, err = s.b.bridgePlan(); err != nil {
 		return nil, fmt.Errorf("read the bundle: %w", err)
 	}
-	if s.passed, err = handedOver(o); err != nil {
-		return nil, err
-	}
-	return s, s.passed.tell(s.b)
+	return s, passed.tell(s.b)
 }
 
 // create has the runtime make the container in the unit's cgroup, all but the payload's

@@ -172,6 +172,6 @@ func signalForm(_ *scope, s string) (string, []error, error) {
 }
 
 func timeForm(_ *scope, s string) (time.Duration, []error, error) {
-	d, err := parseTime(s)
+	d, err := ParseTime(s)
 	return d, nil, err
 }

@@ -36,8 +36,9 @@ var timeUnits = []struct {
 	{"usec us µs μs", time.Microsecond},
 }
 
-// parseTime reads a time span (systemd.time(7)); a number alone is in seconds.
-func parseTime(s string) (time.Duration, error) {
+// ParseTime reads a time span (systemd.time(7)); a number alone is in seconds, "infinity" is
+// Infinity.
+func ParseTime(s string) (time.Duration, error) {
 	bad := func() error { return wrong(`for example "30", "30s" or "1min 30s"`, quote(s), " is no time span") }
 	rest := strings.Trim(s, white)
 	if rest == "infinity" {

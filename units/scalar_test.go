@@ -36,12 +36,12 @@ func TestParseTime(t *testing.T) {
 		".5": time.Second / 2, "1us": time.Microsecond, "1µs": time.Microsecond, "1m": time.Minute, "1M": month,
 		"1month": month, "1w": 168 * time.Hour, "1y": year, "infinity": Infinity, "0": 0, "5 s": 5 * time.Second,
 	} {
-		if got, err := parseTime(in); err != nil || got != want {
+		if got, err := ParseTime(in); err != nil || got != want {
 			t.Errorf("%s: %v %v, want %v", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"5S", "5x", "3.", "-1", "", "1.2.3", "999999999999999999y", "s", "1 infinity"} {
-		if got, err := parseTime(in); err == nil {
+		if got, err := ParseTime(in); err == nil {
 			t.Errorf("%s is no time, gave %v", in, got)
 		}
 	}
@@ -73,7 +73,7 @@ func TestParseTimeIsSystemds(t *testing.T) {
 			want, _, _ = strings.Cut(after, "\n")
 		}
 		got := ""
-		if d, err := parseTime(span); err == nil && d == Infinity {
+		if d, err := ParseTime(span); err == nil && d == Infinity {
 			got = "18446744073709551615"
 		} else if err == nil {
 			got = strconv.FormatInt(int64(d/time.Microsecond), 10)

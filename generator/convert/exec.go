@@ -33,11 +33,15 @@ func (d *draft) execLines() {
 	}
 	id := d.id()
 	unit, attach, leave := d.runOptions()
-	t.set("ExecStartPre", d.Render+" --unit="+unit+" %N")
-	for _, line := range effective(d.service, "ExecStartPre") {
-		t.set(line.Key, line.Value)
+	if d.startsAtOnce() {
+		t.set("ExecStart", d.Render+" --start --unit="+d.unitFile()+runtime+start+id+attach+" %N")
+	} else {
+		t.set("ExecStartPre", d.Render+" --unit="+unit+" %N")
+		for _, line := range effective(d.service, "ExecStartPre") {
+			t.set(line.Key, line.Value)
+		}
+		t.set("ExecStart", d.Render+" --start"+runtime+start+id+attach+" %N")
 	}
-	t.set("ExecStart", d.Render+" --start"+runtime+start+id+attach+" %N")
 	if d.c.ReloadSignal != "" || len(d.c.ReloadCmd) > 0 {
 		if oneshot {
 			key := "ReloadCmd"
@@ -66,6 +70,22 @@ func (d *draft) execLines() {
 		t.set(line.Key, line.Value)
 	}
 	t.set("ExecStopPost", "-"+d.Render+" --clean"+runtime+id+leave+" %N")
+}
+
+// startsAtOnce tells whether one command prepares the container and starts it: each takes
+// systemd some milliseconds, from version 255 on some 15. There are two if the unit wants
+// something done in between, or if it matters which of them failed: exit statuses that
+// the unit tells apart are the payload's.
+func (d *draft) startsAtOnce() bool {
+	if d.oneshot() || len(effective(d.service, "ExecStartPre")) > 0 {
+		return false
+	}
+	for _, key := range [...]string{"SuccessExitStatus", "RestartPreventExitStatus", "RestartForceExitStatus"} {
+		if value, _ := lastValue(d.service, key); value != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // ours are keys of [Service] that are not passed on where they stand.

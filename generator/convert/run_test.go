@@ -32,18 +32,17 @@ func TestRun(t *testing.T) {
 	attached, terminal, removed := run, run, run
 	attached.Attach, terminal.Terminal, removed.Remove = true, true, true
 	for _, c := range []struct {
-		run                  Run
-		prepare, start, stop string
+		run         Run
+		start, stop string
 	}{
-		{run, "", "", ""},
-		{attached, "", " --attach", ""},
-		{terminal, " --terminal", " --terminal", ""},
-		{removed, "", "", " --remove"},
+		{run, "", ""},
+		{attached, " --attach", ""},
+		{terminal, " --terminal", ""},
+		{removed, "", " --remove"},
 	} {
 		p := Convert(set(), Options{Root: root, Render: "/r/render", Run: &c.run})
 		want := []string{
-			"ExecStartPre=--unit=/f --caller=/c" + c.prepare + " %N",
-			"ExecStart=--start --runtime=runc --caller=/c" + c.start + " %N",
+			"ExecStart=--start --unit=/f --runtime=runc --caller=/c" + c.start + " %N",
 			"ExecReload=--reload --unit=/f %N",
 			"ExecStop=-/r/render --stop %N",
 			"ExecStopPost=-/r/render --clean --runtime=runc --caller=/c" + c.stop + " %N",
