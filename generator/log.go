@@ -72,6 +72,10 @@ func (l *logger) plan(p *convert.Plan) {
 		if s.Stub {
 			l.errors(&units.Problem{File: s.Unit.Path, Msg: s.Name + " will fail at its start and say so"})
 		}
+		l.errors(bounded(s.Unit, s.Update)...)
+		if len(s.Update) > 0 {
+			l.errors(&units.Problem{File: s.Unit.Path, Msg: s.Name + " is not updated until that is mended"})
+		}
 		l.warnings(bounded(s.Unit, s.Warnings)...)
 	}
 }

@@ -98,3 +98,28 @@ func TestUnwritable(t *testing.T) {
 		t.Error(stderr)
 	}
 }
+
+// What is wrong in [Update] is told as an error, and the service is made all the same.
+func TestUpdateErrorsAreTold(t *testing.T) {
+	root, dir := t.TempDir(), t.TempDir()
+	d := root + "/etc/containers/systemd/"
+	must(t, os.MkdirAll(d, 0o755))
+	must(t, os.WriteFile(d+"web.syscontainer", []byte("[Container]\nImage=q.io/a\n[Update]\nHold=perhaps\n"), 0o644))
+	var failed bool
+	stderr := said(t, func() {
+		log := openLog(true)
+		plan := convert.Convert(units.Load(root, units.Directories()), convert.Options{Root: root, Render: renderPath})
+		log.plan(plan)
+		write(plan, dir, log)
+		failed = log.failed
+	})
+	const want = "syscontainer-generator: /etc/containers/systemd/web.syscontainer:4: Hold=: \"perhaps\" is no boolean\n" +
+		"syscontainer-generator: hint: write yes or no\n" +
+		"syscontainer-generator: /etc/containers/systemd/web.syscontainer: web.service is not updated until that is mended\n"
+	if !failed || stderr != want {
+		t.Error(failed, stderr)
+	}
+	if service, err := os.ReadFile(dir + "/web.service"); err != nil || !strings.Contains(string(service), " --start ") {
+		t.Errorf("%v\n%s", err, service)
+	}
+}

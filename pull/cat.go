@@ -142,7 +142,7 @@ func writeUnit(w *bufio.Writer, u *units.Unit) {
 	for _, p := range u.Errors {
 		w.WriteString("# " + place(p.File, p.Line, p.Column) + units.Printable(p.Msg) + "\n")
 	}
-	sections := []string{"Unit", "Container", "Service", "Install"}
+	sections := []string{"Unit", "Container", "Update", "Service", "Install"}
 	for i := range u.Lines {
 		if s := u.Lines[i].Section; !slices.Contains(sections, s) {
 			sections = append(sections, s)

@@ -35,6 +35,7 @@ WantedBy=multi-user.target
 		"usr/share/containers/systemd/syscontainer.d/05-all.conf":     "[Service]\nRestart=always\n",
 		"etc/containers/systemd/web.syscontainer.d/10-admin.conf":     "[Container]\nEnvironment=\nEnvironment=B=2\n[Install]\nWantedBy=\n",
 		"run/containers/systemd/web.syscontainer.d/20-run.conf":       "[Container]\nTmpfs=/a\\\\\n",
+		"etc/containers/systemd/web.syscontainer.d/30-update.conf":    "[Update]\nAuto=registry\n",
 		"etc/containers/systemd/masked.syscontainer":                  "-> /dev/null",
 		"etc/containers/systemd/broken.syscontainer":                  "[Container]\nImage=no\nReadOnly=maybe\n",
 		"etc/containers/systemd/refused.syscontainer":                 "[Container\nImage=no\n",

@@ -121,7 +121,7 @@ func printChecked(found []finding, failed []string, asJSON bool) (err error) {
 // lets the command fail.
 func judge(root string, set *units.Set, plan *convert.Plan, given *given) (found []finding, failed []string) {
 	found = []finding{}
-	others, stubs := 0, 0
+	others, stubs, stay := 0, 0, 0
 	for _, p := range plan.Problems {
 		if given.only() && !given.has(p.File) {
 			continue
@@ -155,7 +155,11 @@ func judge(root string, set *units.Set, plan *convert.Plan, given *given) (found
 				of = append(of, given.finding(s, severity, p))
 			}
 		}
+		if len(s.Update) > 0 && len(s.Errors) == 0 {
+			stay++
+		}
 		add("error", s.Errors)
+		add("error", s.Update)
 		add("warning", s.Warnings)
 		container, _, _ := s.Unit.Container()
 		warnings, notes := host.look(s.Unit, container)
@@ -173,6 +177,12 @@ func judge(root string, set *units.Set, plan *convert.Plan, given *given) (found
 		failed = append(failed, "1 unit would fail")
 	case stubs > 1:
 		failed = append(failed, fmt.Sprintf("%d units would fail", stubs))
+	}
+	switch {
+	case stay == 1:
+		failed = append(failed, "1 unit would not be updated")
+	case stay > 1:
+		failed = append(failed, fmt.Sprintf("%d units would not be updated", stay))
 	}
 	if others > 0 {
 		failed = append(failed, fmt.Sprintf("errors that belong to no unit: %d", others))

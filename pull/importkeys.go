@@ -20,7 +20,6 @@ func init() { // they go round in a circle by way of PodmanArgs=
 		"PodmanArgs": (*imported).podmanArgs,
 		"Exec":       (*imported).exec,
 		"Systemd":    (*imported).systemd,
-		"AutoUpdate": (*imported).keep,
 	}
 	for _, key := range booleans {
 		translations[key] = (*imported).boolean

@@ -84,6 +84,8 @@ type Container struct {
 	Export        []string      // "no" (default, nil), "yes", or absolute paths
 	Payload       bool          // default true: the service runs the container; else it is there for Export only
 
+	Update Update // of [Update] and AutoUpdate=; what ReadGenerated returns knows nothing of it
+
 	said said // see Sets
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // decode reads those lines that stand in the section [Container], as it is called
-// there. In a template the instance is
+// there, and those of [Update], unless the generator wrote them. In a template the instance is
 // taken to be called "instance", and what is not known yet stands for itself: what
 // comes of it is good for checks only.
 func decode(lines []Line, section string, n scope) (c *Container, errs, warnings Problems) {
@@ -45,6 +45,9 @@ func decode(lines []Line, section string, n scope) (c *Container, errs, warnings
 		}
 	}
 	r.finish()
+	if section != GeneratedSection {
+		r.warnings = append(r.warnings, d.decodeUpdate(lines, n)...)
+	}
 	return &d.Container, r.errs, r.warnings
 }
 

@@ -71,7 +71,7 @@ func TestForms(t *testing.T) {
 		"LogDriver=none":              "web:3: LogDriver=: only journald is possible\nhint: output goes to the journal, see StandardOutput= in systemd.exec(5)",
 		"LogOpt=tag=x":                "web:3: LogOpt= of Quadlet is not possible\nhint: output goes to the journal, see LogExtraFields= in systemd.exec(5)",
 		"Secret=x":                    "web:3: Secret= of Quadlet is not possible\nhint: write Credential=NAME:FILE",
-		"HealthCmd=x":                 "web:3: HealthCmd= of Quadlet is not possible\nhint: with Notify=yes, WatchdogSec= in [Service] restarts a payload that hangs",
+		"HealthCmd=x":                 "web:3: HealthCmd= of Quadlet is not possible\nhint: with Notify=yes, WatchdogSec= in [Service] restarts a payload that hangs; HealthExec= in [Update] judges a new image",
 		"PodmanArgs=--x":              "web:3: PodmanArgs= of Quadlet is not possible\nhint: write ConfigPatch= for what no key says, RuntimeArgs= for options of the runtime",
 		"EnvironmentFile=/a/../b":     "web:3: EnvironmentFile=: \"/a/../b\" has .. in it\nhint: for example /b",
 		"EnvironmentHost=sure":        "web:3: EnvironmentHost=: \"sure\" is no boolean\nhint: write yes or no",

@@ -31,6 +31,16 @@ func ParseImage(s string) (string, error) {
 	return parseName(s)
 }
 
+// ImageDigest is the digest that a canonical reference names, "" if none: then the image is
+// what its tag or its path leads to.
+func ImageDigest(canonical string) string {
+	if strings.Contains(canonical, ":/") { // a path, in which an @ is a letter
+		return ""
+	}
+	_, digest, _ := strings.Cut(canonical, "@")
+	return digest
+}
+
 func parseLocal(transport, rest string) (string, error) {
 	bad := func(why string) (string, error) {
 		return "", wrong("for example "+transport+":/srv/images/web", "image ", quote(transport+":"+rest), ": ", why)

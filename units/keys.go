@@ -17,6 +17,8 @@ type draft struct {
 	group  string // of Group=
 	userNS userNS
 	labels []string
+
+	autoUpdate string // of AutoUpdate=, as Auto= takes it
 }
 
 // keys are all keys of [Container]: name, form, field.
@@ -84,6 +86,7 @@ var keys = [...]key{
 	many("AddHost", hostForm, func(d *draft) *[]Host { return &d.AddHost }),
 
 	one("Notify", notifyForm, func(d *draft) *bool { return &d.Notify }),
+	one("AutoUpdate", autoUpdateForm, func(d *draft) *string { return &d.autoUpdate }),
 	one("Pull", pullForm, func(d *draft) *string { return &d.Pull }),
 	one("Runtime", runtimeForm, func(d *draft) *string { return &d.Runtime }),
 	many("RuntimeArgs", runtimeArgsForm, func(d *draft) *[]string { return &d.RuntimeArgs }),
@@ -110,7 +113,7 @@ var keys = [...]key{
 var unset = Container{
 	ReadOnly: true, ReadOnlyTmpfs: true, ShmSize: 64 << 20, NoNewPrivileges: true,
 	Network: "host", PID: "private", IPC: "private", Cgroup: "private",
-	Pull: "missing", Runtime: "runc", StopTimeout: NotSet, Template: true, Payload: true,
+	Pull: "missing", Runtime: "runc", StopTimeout: NotSet, Template: true, Payload: true, Update: noUpdate,
 }
 
 // form reads a value that is not empty.

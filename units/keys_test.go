@@ -17,7 +17,7 @@ var samples = map[string]string{
 	"PID": "host", "IPC": "ns:/a", "UTS": "private", "Cgroup": "host", "HostName": "h", "DNS": "::1", "DNSOption": "rotate", "DNSSearch": "a.b", "AddHost": "a:::1",
 	"Notify": "yes", "Pull": "never", "Runtime": "crun", "RuntimeArgs": "--debug", "StopSignal": "INT", "StopTimeout": "1", "ReloadCmd": "r", "ReloadSignal": "HUP",
 	"Memory": "1m", "PidsLimit": "5", "Annotation": "a=b", "Label": "a=b", "Credential": "c", "Directories": "yes", "ConfigPatch": "{}", "Tmpfiles": "d /a", "Template": "no", "Set": "A=B", "Export": "yes",
-	"Payload": "no",
+	"Payload": "no", "AutoUpdate": "registry",
 }
 
 // The empty assignment takes back what was said before, in the same file or another.

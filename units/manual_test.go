@@ -8,15 +8,21 @@ import (
 	"testing"
 )
 
-// Every key of the table is in syscontainer.unit(5), with its form and its default, and every key there is in the table.
+// Every key of the tables is in syscontainer.unit(5), with its form and its default, and every key there is in a table.
 func TestManualKnowsEveryKey(t *testing.T) {
+	manualKnows(t, "[CONTAINER]", keys[:])
+	manualKnows(t, "[UPDATE]", updateKeys[:])
+}
+
+func manualKnows(t *testing.T, section string, keys []key) {
+	t.Helper()
 	data, err := os.ReadFile("../man/syscontainer.unit.5.scd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, found := strings.Cut(string(data), "\n# THE SECTION [CONTAINER]\n")
+	_, text, found := strings.Cut(string(data), "\n# THE SECTION "+section+"\n")
 	if !found {
-		t.Fatal("no section [CONTAINER] in the manual")
+		t.Fatal("no section ", section, " in the manual")
 	}
 	text, _, _ = strings.Cut(text, "\n# ")
 	entries := make(map[string]string)
@@ -46,7 +52,7 @@ func TestManualKnowsEveryKey(t *testing.T) {
 		}
 	}
 	for name := range entries {
-		if !slices.ContainsFunc(keys[:], func(k key) bool { return k.name == name }) {
+		if !slices.ContainsFunc(keys, func(k key) bool { return k.name == name }) {
 			t.Error(name, "= of the manual is no key")
 		}
 	}

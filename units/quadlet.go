@@ -14,7 +14,6 @@ var quadletKeys = [...]struct {
 	means   string // the value that says what is so in any case; "": none
 	ignored bool
 }{
-	{names: "AutoUpdate", hint: "images change when somebody pulls them", ignored: true},
 	{names: "Retry RetryDelay", hint: "a fetch is repeated by itself", ignored: true},
 	{names: "CgroupsMode", hint: "the payload always runs in the unit's own cgroup", means: "split"},
 	{names: "LogDriver", hint: "output goes to the journal, see StandardOutput= in systemd.exec(5)", means: "journald"},
@@ -26,7 +25,7 @@ var quadletKeys = [...]struct {
 	{names: "NetworkAlias", hint: "there is no name server; AddHost= writes names into /etc/hosts"},
 	{names: "HealthCmd HealthInterval HealthLogDestination HealthMaxLogCount HealthMaxLogSize HealthOnFailure HealthRetries " +
 		"HealthStartPeriod HealthStartupCmd HealthStartupInterval HealthStartupRetries HealthStartupSuccess " +
-		"HealthStartupTimeout HealthTimeout", hint: "with Notify=yes, WatchdogSec= in [Service] restarts a payload that hangs"},
+		"HealthStartupTimeout HealthTimeout", hint: "with Notify=yes, WatchdogSec= in [Service] restarts a payload that hangs; HealthExec= in [Update] judges a new image"},
 	{names: "Pod StartWithPod", hint: "write Network=NAME.syscontainer, IPC=NAME.syscontainer to share what containers of a pod share"},
 	{names: "RemapGid RemapUid RemapUidSize RemapUsers SubGIDMap SubUIDMap", hint: "write the ranges themselves, for example UIDMap=0:100000:65536"},
 	{names: "Secret", hint: "write Credential=NAME:FILE"},
@@ -62,6 +61,8 @@ func unknownKey(line *Line) (problem *Problem, isError bool) {
 		problem.Hint = `did you mean "` + near + `="?`
 	} else if isServiceKey(line.Key) {
 		problem.Hint = "does it belong into [Service]?"
+	} else if isUpdateKey(line.Key) {
+		problem.Hint = "does it belong into [Update]?"
 	}
 	return problem, false
 }

@@ -34,7 +34,7 @@ type Unit struct {
 }
 
 // sections that mean something; [X-…] are the author's own.
-var sections = [...]string{"Unit", "Container", "Service", "Install"}
+var sections = [...]string{"Unit", "Container", updateSection, "Service", "Install"}
 
 // Section is the lines of a section, in order. They are not the caller's to change.
 func (u *Unit) Section(name string) []Line {
@@ -59,7 +59,7 @@ func (u *Unit) Section(name string) []Line {
 	return lines
 }
 
-// Container reads the section [Container]. It never returns nil; with errors the
+// Container reads the sections [Container] and [Update]. It never returns nil; with errors the
 // result is good for nothing but looking for more of them. u.Errors and u.Warnings
 // are not among the results.
 func (u *Unit) Container() (c *Container, errs, warnings Problems) {

@@ -35,6 +35,9 @@ func saidBy(p *Plan) string {
 		for _, problem := range s.Errors {
 			b.WriteString("error: " + problem.Error() + "\n")
 		}
+		for _, problem := range s.Update {
+			b.WriteString("no update: " + problem.Error() + "\n")
+		}
 		for _, problem := range s.Warnings {
 			b.WriteString("warning: " + problem.Error() + "\n")
 		}

@@ -33,6 +33,7 @@ type Service struct {
 	Stub     bool   // it can only fail, and say Errors
 	Errors   units.Problems
 	Warnings units.Problems
+	Update   units.Problems // errors of [Update]: the service starts, and is not updated
 }
 
 // Link is a symbolic link, in the directory itself or one below it.
@@ -40,7 +41,7 @@ type Link struct{ Name, Target string }
 
 // Failed tells whether there is any error.
 func (p *Plan) Failed() bool {
-	return len(p.Problems) > 0 || slices.ContainsFunc(p.Services, func(s Service) bool { return len(s.Errors) > 0 })
+	return len(p.Problems) > 0 || slices.ContainsFunc(p.Services, func(s Service) bool { return len(s.Errors)+len(s.Update) > 0 })
 }
 
 // converter knows all units, for names must be theirs alone.
@@ -96,7 +97,7 @@ func (d *draft) convert() {
 		return
 	}
 	c, errs, warnings := u.Container()
-	d.c = c
+	d.c, s.Update = c, c.Update.Errors
 	d.errs = slices.Concat(u.Errors, d.errs, errs)
 	d.warnings = slices.Concat(u.Warnings, d.warnings, warnings)
 	d.unit, d.container, d.service = u.Section("Unit"), u.Section("Container"), u.Section("Service")
