@@ -70,7 +70,7 @@ func (o *takeovers) run(ctx context.Context, root string, names []string) error 
 		}
 		t := &takeover{takeovers: *o, root: root}
 		if t.old, err = readAtomicContainer(root, checkouts, name); err == nil {
-			err = t.lookAtService()
+			err = errors.Join(t.lookAtService(), t.lookAtNote())
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("import %s: %w", name, err))
@@ -108,6 +108,7 @@ type takeover struct {
 	service  string   // Atomic's unit file, below root; "": there is none
 	links    []string // which enable it, below root
 	disabled bool     // it has an [Install], and no link
+	begun    string   // the note of a switch that was interrupted; "": none was
 }
 
 // take imports the image, writes the unit, and switches if that is wanted.
@@ -121,6 +122,9 @@ func (t *takeover) take(ctx context.Context, repo *atomicRepo) error {
 		return err
 	}
 	said = append(said, more...)
+	if t.begun != "" {
+		fmt.Fprintf(os.Stderr, "syscontainer: %s: a switch was interrupted, which this %s\n", t.old.name, map[bool]string{true: "would end", false: "ends"}[t.dryRun])
+	}
 	for i := range said {
 		said[i] = t.old.name + ": " + said[i]
 	}
@@ -146,7 +150,7 @@ func (t *takeover) take(ctx context.Context, repo *atomicRepo) error {
 			return err
 		}
 	}
-	if t.switches {
+	if t.switches || t.begun != "" {
 		return t.switchOver(ctx, in, changed)
 	}
 	switch moves, err := t.moves(); {

@@ -37,36 +37,30 @@ func (t *takeover) moves() (files []string, err error) {
 }
 
 // switchOver stops the old service, takes its files away, and starts the new one if the old one ran. All is kept in a
-// directory first; whoever is killed on the way finds the rest done by the next run.
+// directory first, and whether it ran is noted; whoever is killed on the way finds the rest done by the next run.
 func (t *takeover) switchOver(ctx context.Context, in *installation, changed bool) error {
 	files, err := t.moves()
 	if err != nil {
 		return err
 	}
-	if len(files) == 0 {
+	if len(files) == 0 && t.begun == "" {
 		inherited, err := t.inherit(ctx, in)
 		if err == nil && !inherited && !changed {
 			fmt.Printf("%s: nothing to do, it is taken over\n", t.old.name)
 		}
 		return err
 	}
-	backup := path.Join(takenOver, t.old.name)
 	if _, err := store.OpenWriter(t.root); err != nil { // its directory has to be there, for all to see
 		return err
 	}
+	backup := path.Join(takenOver, t.old.name)
 	for _, file := range files {
 		if err := keepCopy(filepath.Join(t.root, file), filepath.Join(t.root, backup, file)); err != nil {
 			return fmt.Errorf("keep %s: %w", file, err)
 		}
 	}
-	ran := false
-	if systemdRuns(t.root) {
-		if ran, err = isActive(t.old.name); err != nil {
-			return err
-		}
-		if err := stopService(t.old.name); err != nil {
-			return err
-		}
+	if err := t.stopOld(); err != nil {
+		return err
 	}
 	if _, err := t.inherit(ctx, in); err != nil {
 		return err
@@ -83,19 +77,100 @@ func (t *takeover) switchOver(ctx context.Context, in *installation, changed boo
 	if err := reloadSystemd(t.root); err != nil {
 		return err
 	}
-	if ran {
+	if t.begun == oldRan && systemdRuns(t.root) {
 		if err := startService(t.old.name); err != nil {
-			return err
+			return fmt.Errorf("%w\nthe old service's files are below %s, with their paths", err, backup)
 		}
 		fmt.Printf("%s: started\n", t.old.name)
+	}
+	if err := t.end(); err != nil {
+		return err
 	}
 	checkouts := path.Dir(t.old.slot)
 	fmt.Printf("stays %s: Atomic's checkout\n    rm -r %s %s.[01]\n", t.old.slot, path.Join(checkouts, t.old.name), path.Join(checkouts, t.old.name))
 	return nil
 }
 
+// A switch that has begun leaves a note of whether the old service ran, until it has ended: once that is stopped, systemd
+// does not know any more.
+const (
+	oldRan     = "ran\n"
+	oldDidNot  = "did not run\n"
+	switchNote = "switching"
+)
+
+func (t *takeover) note() string { return filepath.Join(t.root, takenOver, t.old.name, switchNote) }
+
+// lookAtNote finds a switch that was begun and not ended.
+func (t *takeover) lookAtNote() error {
+	text, err := readPlain(t.note())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	t.begun = string(text)
+	return nil
+}
+
+// stopOld stops the old service. If one that was begun has come as far as to remove its file, that was done, and what runs
+// under the name is the new one.
+func (t *takeover) stopOld() error {
+	if t.begun != "" && t.service == "" {
+		return nil
+	}
+	runs := systemdRuns(t.root)
+	if t.begun == "" {
+		t.begun = oldDidNot
+		if runs {
+			ran, err := isActive(t.old.name)
+			if err != nil {
+				return err
+			}
+			if ran {
+				t.begun = oldRan
+			}
+		}
+		if err := writeDurably(t.note(), func(file string) error { return writePlain(file, []byte(t.begun), 0o644) }); err != nil {
+			return fmt.Errorf("note that the switch begins: %w", err)
+		}
+	}
+	if !runs {
+		return nil
+	}
+	return stopService(t.old.name)
+}
+
+func (t *takeover) end() error {
+	if err := os.Remove(t.note()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	t.begun = ""
+	return syncPath(filepath.Dir(t.note()))
+}
+
 // keepCopy copies a file or link, durably; one that was kept before is replaced.
 func keepCopy(from, to string) error {
+	return writeDurably(to, func(temporary string) error {
+		info, err := os.Lstat(from)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Type() == fs.ModeSymlink {
+			target, err := os.Readlink(from)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(target, temporary)
+		}
+		text, err := readPlain(from)
+		if err != nil {
+			return err
+		}
+		return writePlain(temporary, text, info.Mode().Perm())
+	})
+}
+
+// writeDurably makes a file under a temporary name, then gives it its own; directories above it are made.
+func writeDurably(to string, write func(temporary string) error) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
@@ -103,21 +178,7 @@ func keepCopy(from, to string) error {
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	info, err := os.Lstat(from)
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() == fs.ModeSymlink {
-		var target string
-		if target, err = os.Readlink(from); err == nil {
-			err = os.Symlink(target, temporary)
-		}
-	} else {
-		var text []byte
-		if text, err = readPlain(from); err == nil {
-			err = writePlain(temporary, text, info.Mode().Perm())
-		}
-	}
+	err := write(temporary)
 	if err == nil {
 		err = os.Rename(temporary, to)
 	}

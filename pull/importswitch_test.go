@@ -83,8 +83,19 @@ func TestSwitchAfterKill(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, said, status := h.run("--switch"); status != 0 || h.unit("web") != text {
+		again := []string{"--switch"}
+		if gone > 0 { // then there is a note, which is enough
+			plant(t, h.root, map[string]string{takenOver + "/web/" + switchNote: oldRan})
+			again = nil
+			if dry, said, status := h.run("--dry-run"); status != 0 || dry != text || !strings.Contains(said, "web: a switch was interrupted, which this would end") {
+				t.Errorf("%d gone: --dry-run: status %d, %s%s", gone, status, dry, said)
+			}
+		}
+		if _, said, status := h.run(again...); status != 0 || h.unit("web") != text || gone > 0 && !strings.Contains(said, "a switch was interrupted, which this ends") {
 			t.Errorf("%d gone: %s", gone, said)
+		}
+		if stdout, said, status := h.run(); status != 0 || stdout != "web: nothing to do, it is taken over\n" || said != "" {
+			t.Errorf("%d gone, again: status %d, %s%s", gone, status, stdout, said)
 		}
 		for _, file := range files {
 			if _, err := os.Lstat(filepath.Join(h.root, file)); err == nil {

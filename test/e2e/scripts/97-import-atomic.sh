@@ -77,6 +77,36 @@ snapshot $old | diff /tmp/before -
 sha256sum -c --quiet /tmp/sums
 test "$(show one MainPID) $(show one FragmentPath)" = "$pid /etc/systemd/system/one.service"
 
+# A switch that is killed at any step has not begun, or is ended by the next run, whatever that was told; what ran runs again.
+stopped=0 kills=0
+for nth in {5..10}; do
+	if ! GOMAXPROCS=1 strace -qq -f -o /tmp/trace -e trace=unlinkat -e inject=unlinkat:signal=KILL:when=$nth \
+		syscontainer import --atomic --switch one >/tmp/said 2>&1; then
+		kills=$((kills + 1))
+		[ "$(show one ActiveState)" = active ] || stopped=$((stopped + 1))
+	fi
+	option=
+	if [ ! -e $store/atomic/one/switching ] || [ $((kills % 2)) = 0 ]; then option=--switch; fi
+	[ -e $store/atomic/one/switching ] || [ "$(show one ActiveState)" = active ]
+	syscontainer import --atomic $option one >/tmp/said 2>&1
+	cat /tmp/said
+	test "$(show one FragmentPath) $(show one ActiveState)" = '/run/systemd/generator/one.service active'
+	fails test -e /etc/systemd/system/one.service -o -e /etc/tmpfiles.d/one.conf -o -L /etc/systemd/system/multi-user.target.wants/one.service
+	test ! -e $store/atomic/one/switching
+	test "$(syscontainer import --atomic one)" = 'one: nothing to do, it is taken over'
+	syscontainer uninstall one
+	cp -a $store/atomic/one/etc/. /etc/
+	printf '#!/bin/sh\nexec /usr/bin/atomic exec one "$@"\n' >/usr/local/bin/onectl
+	chmod 755 /usr/local/bin/onectl
+	systemctl daemon-reload
+	systemctl start one
+	syscontainer import --atomic one
+done
+test $kills -ge 3
+test $stopped -ge 1 # between the one service and the other
+sha256sum -c --quiet /tmp/sums
+pid=$(show one MainPID)
+
 # Switched: the new service runs, with the values of the old one.
 unshare --net syscontainer import --atomic --switch one >/tmp/said
 cat /tmp/said
