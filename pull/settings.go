@@ -24,6 +24,7 @@ type settings struct {
 	minFreeSpace int64         // bytes that stay free
 	pruneGrace   time.Duration // how long an unused image stays
 	limits       layer.Limits
+	metered      string // "yes", "no", "": NetworkManager knows
 }
 
 // defaults: two layers saturate two processors, a few more hide a registry's
@@ -123,6 +124,12 @@ func (s *settings) set(section, key, value string) (err error) {
 	case "Store.PruneGrace":
 		s.pruneGrace, err = parseTime(value)
 		return err
+	case "Update.Metered":
+		if value != "yes" && value != "no" && value != "auto" {
+			return errors.New("must be yes, no or auto")
+		}
+		s.metered = strings.TrimSuffix(value, "auto")
+		return nil
 	case "Network.Subnet": // for render, which reads no other
 		if value == "" {
 			return nil

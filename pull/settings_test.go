@@ -56,17 +56,17 @@ func TestLimitsInTheManual(t *testing.T) {
 
 func TestSettingsPrecedence(t *testing.T) {
 	root := t.TempDir()
-	writeFile(t, root+"/usr/share/containers/syscontainer.conf", "[Pull]\nParallel=1\n[Store]\nPruneGrace=1h\n")
+	writeFile(t, root+"/usr/share/containers/syscontainer.conf", "[Pull]\nParallel=1\n[Store]\nPruneGrace=1h\n[Update]\nMetered=no\n")
 	writeFile(t, root+"/etc/containers/syscontainer.conf", "[Pull]\nParallel = 2\n# Parallel=9\n")
 	writeFile(t, root+"/usr/share/containers/syscontainer.conf.d/10-x.conf", "[Pull]\nRateLimit=1M\n")
 	writeFile(t, root+"/etc/containers/syscontainer.conf.d/10-x.conf", "[Pull]\nRateLimit=2M\n")
-	writeFile(t, root+"/run/containers/syscontainer.conf.d/20-y.conf", "[Store]\nPruneGrace=7d\n")
+	writeFile(t, root+"/run/containers/syscontainer.conf.d/20-y.conf", "[Store]\nPruneGrace=7d\n[Update]\nMetered=yes\n")
 	writeFile(t, root+"/run/containers/syscontainer.conf.d/readme", "not a setting")
 	s, err := loadSettings(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.parallel != 2 || s.rateLimit != 2<<20 || s.pruneGrace != 7*24*time.Hour {
+	if s.parallel != 2 || s.rateLimit != 2<<20 || s.pruneGrace != 7*24*time.Hour || s.metered != "yes" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -75,7 +75,7 @@ func TestSettingsPrecedence(t *testing.T) {
 func TestBadSettings(t *testing.T) {
 	root := t.TempDir()
 	path := root + "/etc/containers/syscontainer.conf"
-	writeFile(t, path, "[Pull]\nParallel=many\n\n[Store]\nMinFreeSpace=-1\nPruneGrace=soon\n[Limits]\nEntries=0\nFiles=3\n[Other]\nx=1\n")
+	writeFile(t, path, "[Pull]\nParallel=many\n\n[Store]\nMinFreeSpace=-1\nPruneGrace=soon\n[Limits]\nEntries=0\nFiles=3\n[Other]\nx=1\n[Update]\nMetered=perhaps\n")
 	_, err := loadSettings(root)
 	if err == nil {
 		t.Fatal("accepted")
@@ -87,6 +87,7 @@ func TestBadSettings(t *testing.T) {
 		path + ":8: [Limits] Entries=0: must be 1 to",
 		path + ":9: [Limits] Files=3: there is no limit \"Files\"",
 		path + ":11: [Other] x=1: there is no such setting",
+		path + ":13: [Update] Metered=perhaps: must be yes, no or auto",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\nin:\n%v", want, err)

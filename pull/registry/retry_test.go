@@ -85,6 +85,9 @@ func TestRetry(t *testing.T) {
 		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.err)
 		}
+		if away := c.asked == 4; err != nil && Unreachable(err) != away {
+			t.Errorf("%s: %v means that the registry is away: %v", c.name, err, !away)
+		}
 		if len(b.asked) != c.asked && c.asked >= 0 {
 			t.Errorf("%s: asked %d times, want %d", c.name, len(b.asked), c.asked)
 		}
@@ -116,7 +119,10 @@ func TestRetryRefused(t *testing.T) {
 	s.push("app:1")
 	address := closedPort(t)
 	s.write("etc/containers/registries.conf.d/late.conf", "[[registry]]\nlocation = \""+address+"\"\ninsecure = true\n")
-	if _, _, err := s.resolveWith(address+"/app:1", Options{}); err == nil || !strings.Contains(err.Error(), "connection refused") {
+	if _, _, err := s.resolveWith("nowhere.invalid/app:1", Options{}); err == nil || !Unreachable(err) {
+		t.Errorf("there is no such machine: %v", err)
+	}
+	if _, _, err := s.resolveWith(address+"/app:1", Options{}); err == nil || !strings.Contains(err.Error(), "connection refused") || !Unreachable(err) {
 		t.Errorf("nobody listens: %v", err)
 	}
 	pauses = []time.Duration{50 * time.Millisecond, time.Second, 5 * time.Second}
