@@ -19,11 +19,12 @@ var arrows = map[string][]string{
 	"generator":         {"units", "generator/convert"},
 	"generator/convert": {"units"},
 	"render":            {"units", "pull/store", "pull/accounts", "pull/atomic"},
-	"pull":              {"units", "generator/convert", "pull/store", "pull/accounts", "pull/atomic", "pull/registry", "pull/layer", "pull/ostree"},
+	"pull":              {"units", "generator/convert", "pull/store", "pull/generation", "pull/accounts", "pull/atomic", "pull/registry", "pull/layer", "pull/ostree"},
 	"pull/registry":     {},
 	"pull/layer":        {},
 	"pull/ostree":       {},
 	"pull/store":        {},
+	"pull/generation":   {"pull/store"},
 	"pull/accounts":     {},
 	"pull/atomic":       {"units"},
 	"test":              nil, // support for tests, imported by tests only: checked from the other end

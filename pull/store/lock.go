@@ -17,6 +17,7 @@ const (
 	stagingLock = ".staging" // keeps Sweep from a directory that is not locked yet
 	imageLock   = ".image-"
 	layerLock   = ".layer-"
+	unitLock    = ".unit-" // of a container: taken before all others
 )
 
 // Lock is held by one process until it is released or the process ends.
@@ -27,6 +28,16 @@ func (l *Lock) Release() {
 	if l != nil {
 		l.file.Close()
 	}
+}
+
+// LockContainer holds the generations of a container, by the name of its service. It waits as LockReference does.
+func (w *Writer) LockContainer(ctx context.Context, name string, waiting func()) (*Lock, error) {
+	return w.lock(ctx, unitLock+name, waiting)
+}
+
+// TryLockContainer is LockContainer that returns nil instead of waiting.
+func (w *Writer) TryLockContainer(name string) (*Lock, error) {
+	return w.tryLock(unitLock + name)
 }
 
 // LockReference holds a reference while it is given another image. It waits
