@@ -12,6 +12,7 @@ import (
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 
 	machines "syscontainer/test/host"
+	"syscontainer/test/vm"
 )
 
 // kernel is a machine that knows few capabilities.
@@ -157,7 +158,24 @@ func TestSanitise(t *testing.T) {
 	}
 }
 
-// What comes out is what real runtimes run; of what goes in, one of today refuses some.
+// runBundles runs all bundles with the runtimes named by $runtimes.
+const runBundles = `
+mkdir -p /b/rootfs/{proc,mnt,tmp}
+cp /opt/parts/busybox /b/rootfs/
+cd /b
+for r in $runtimes; do
+	$r --version
+	for f in /srv/bundles/*/config.json; do
+		cp $f .
+		rm -rf rootfs/dev # where a runtime puts links
+		mkdir rootfs/dev
+		$r run x || { cat config.json; exit 1; }
+	done
+done
+test ! -e /pwned
+`
+
+// What comes out is what real runtimes run, of old and of today: Debian 12's, Debian 13's, and runc's own of later.
 func TestSanitisedRuns(t *testing.T) {
 	busybox := machines.Part("busybox")
 	machines.Need(t, "runc", busybox)
@@ -182,38 +200,58 @@ func TestSanitisedRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, root := range map[string]string{"this": "", "debian-13": "debian-13"} {
-		if root != "" {
-			if !machines.Long() {
-				continue
-			}
-			var err error
-			if root, err = machines.Debian(t.Context(), "trixie"); err != nil {
-				t.Fatal(err)
-			}
+	inHost := func(t *testing.T, root, runtimes string) {
+		res := machines.Check(t, machines.Options{Bare: true, Root: root, Binds: map[string]string{"/srv/bundles": dir},
+			Script: "runtimes='" + runtimes + "'" + runBundles})
+		if res.Exit != 0 {
+			t.Fatal(res)
+		}
+		t.Log(res.Stdout)
+	}
+	t.Run("this", func(t *testing.T) {
+		runtimes := "runc"
+		if machines.CrunWorks("") {
+			runtimes += " crun"
+		}
+		inHost(t, "", runtimes)
+	})
+	t.Run("this-crun", func(t *testing.T) {
+		if machines.CrunWorks("") {
+			return
+		}
+		machines.Need(t, "crun", "qemu-system-x86_64", "mkfs.ext4", "debugfs", "cpio", filepath.Join(machines.Cache(), "kernel/vmlinuz"))
+		res, err := vm.Boot(t.Context(), vm.Options{Script: "runtimes=crun" + runBundles, Packages: []string{"crun"},
+			Trees: map[string]string{"/srv/bundles": dir, "/opt/parts": filepath.Dir(busybox)}})
+		if err != nil || res.Exit != 0 {
+			t.Fatal(err, res)
+		}
+		t.Log(res.Stdout)
+	})
+	if !machines.Long() {
+		return
+	}
+	t.Run("later", func(t *testing.T) {
+		found, _ := filepath.Glob(filepath.Join(filepath.Dir(busybox), "runc-*/runc"))
+		if len(found) == 0 {
+			machines.Need(t, "test/run --long")
+		}
+		var runtimes []string
+		for _, file := range found {
+			runtimes = append(runtimes, "/opt/parts/"+filepath.Base(filepath.Dir(file))+"/runc")
+		}
+		inHost(t, "", strings.Join(runtimes, " "))
+	})
+	t.Run("debian-13", func(t *testing.T) {
+		root, err := machines.Debian(t.Context(), "trixie")
+		if err != nil {
+			t.Fatal(err)
 		}
 		runtimes := "runc"
 		if machines.CrunWorks(root) {
 			runtimes += " crun"
 		}
-		t.Run(name, func(t *testing.T) {
-			res := machines.Check(t, machines.Options{Bare: true, Root: root, Binds: map[string]string{"/srv/bundles": dir}, Script: `
-mkdir -p /b/rootfs/{proc,mnt,tmp}
-cp /opt/parts/busybox /b/rootfs/
-cd /b
-for r in ` + runtimes + `; do
-	for f in /srv/bundles/*/config.json; do
-		cp $f .
-		$r run x || { cat config.json; exit 1; }
-	done
-done
-test ! -e /pwned
-`})
-			if res.Exit != 0 {
-				t.Fatal(res)
-			}
-		})
-	}
+		inHost(t, root, runtimes)
+	})
 }
 
 func FuzzSanitise(f *testing.F) {
