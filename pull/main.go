@@ -36,6 +36,8 @@ var verbs = []verb{
 	{"install", "IMAGE", "make a unit of an image and what it brings", runInstall},
 	{"export", "NAME…", "put files of images on the machine", runExport},
 	{"uninstall", "NAME…", "remove units, and what they did on the machine", runUninstall},
+	{"hold", "NAME…", "keep containers from being updated", runHold},
+	{"unhold", "NAME…", "undo that", runUnhold},
 	{"pull", "IMAGE…", "fetch images into the store", runPull},
 	{"images", "", "list what is stored", runImages},
 	{"verify", "[IMAGE…]", "compare images with their checksums", runVerify},
