@@ -26,8 +26,14 @@ import (
 // one that brought nothing for 30 seconds, and for a slow disk to take what came.
 const stallTime = 90 * time.Second
 
-// findImage returns the unit's image, fetched as Pull= says.
+// findImage returns the unit's image: of the container's current generation, or else what its reference leads to, fetched
+// as Pull= says.
 func findImage(o options, c *units.Container) (store.Image, error) {
+	if c.Pull != "always" {
+		if image, ok := deployed(o, c); ok {
+			return image, nil
+		}
+	}
 	image, err := store.Lookup(o.root, c.Image)
 	absent := errors.Is(err, os.ErrNotExist)
 	switch {
