@@ -72,7 +72,7 @@ func lookAround(o options, c *units.Container, u user, t *tree) (host, error) {
 		h.NotifySocket = "/run/systemd/notify"
 	}
 	for _, look := range []func(*units.Container, *host) error{lookSources, lookEnvironmentFiles, lookZone, lookInit,
-		lookDevices, lookPeers, lookSeccomp, lookSELinux} {
+		lookDevices, lookPeers, lookSELinux} {
 		if err := look(c, &h); err != nil {
 			return h, err
 		}

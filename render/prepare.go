@@ -22,7 +22,7 @@ func prepare(o options) error {
 	if err != nil {
 		return err
 	}
-	endBySignals(c.StopSignal)
+	meanwhile := lookAhead(o, c)
 	runtime, err := findRuntime(c.Runtime) // before anything is fetched for it
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func prepare(o options) error {
 	if !c.Payload {
 		return nil
 	}
-	g.bridge = bridge
+	g.bridge, g.ahead = bridge, meanwhile
 	if err := b.create(); err != nil {
 		return fmt.Errorf("make the bundle: %w", err)
 	}
@@ -101,6 +101,7 @@ type ground struct {
 	link   string // to the image's directory; "": there is none
 	config *imageConfig
 	bridge *bridgePlan // nil: it is on none
+	ahead  *ahead
 }
 
 func findGround(o options, c *units.Container) (g ground, err error) {
@@ -181,6 +182,9 @@ func fill(b bundle, o options, c *units.Container, g ground, unit string) error 
 		return err
 	}
 	h, err := lookAround(o, c, u, t)
+	if err == nil {
+		err = g.ahead.seccomp(c, &h)
+	}
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,8 @@ says '-t needs a terminal' /tmp/said
 cat >/tmp/inner <<'END'
 stty rows 33 cols 77
 tty >/tmp/tty
-exec syscontainer exec -it app sh -c 'test -t 0 && test -t 1 && echo terminal:$TERM; busybox stty size; touch /tmp/ready
+exec syscontainer exec -it app sh -c 'test -t 0 && test -t 1 && echo terminal:$TERM
+	n=0; until busybox stty size 2>/dev/null; do sleep 0.1; n=$((n+1)); [ $n -lt 100 ] || exit 1; done; touch /tmp/ready  # runc may set it a moment late
 	n=0; until [ "$(busybox stty size)" = "44 99" ]; do sleep 0.1; n=$((n+1)); [ $n -lt 100 ] || exit 1; done; echo resized; exit 9'
 END
 TERM=vt220 script -qec 'sh /tmp/inner' /tmp/typescript </dev/null & job=$!
