@@ -14,7 +14,7 @@ const onHostQuadlet = "/opt/quadlet/quadlet"
 
 // quadletContainer is the container of start.go for podman. Where the machine's cgroups have no controllers, podman's own limit
 // of processes cannot be set.
-const quadletContainer = "[Container]\nImage=127.0.0.1:5000/bench:1\nNetwork=host\nExec=" + sleeper +
+const quadletContainer = "[Container]\nImage=127.0.0.1:5000/bench:1\nNetwork=host\nVolume=" + here + ":" + here + "\nExec=" + sleeper +
 	"\nPodmanArgs=--runtime=%s --pids-limit=0\n"
 
 // makeQuadlet loads the units that Quadlet makes of its files, and pulls the image. It reports whether there is Quadlet and a

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,10 +18,13 @@ import (
 	"syscontainer/test/image"
 )
 
-// A shell that ends on SIGTERM: a process 1 without handler would only make the stop wait.
+// A shell that says when it runs, in a directory that it shares with the host, and ends on SIGTERM: a process 1 without handler
+// would only make the stop wait.
 const (
-	sleeper   = `/bin/sh -c 'trap "exit 0" TERM; sleep 1000 & wait'`
-	container = "[Container]\nImage=127.0.0.1:5000/bench:1\nRuntime=%s\nExec=" + sleeper + "\n"
+	here      = "/here"
+	sign      = here + "/runs"
+	sleeper   = `/bin/sh -c 'trap "exit 0" TERM; : >` + sign + `; sleep 1000 & wait'`
+	container = "[Container]\nImage=127.0.0.1:5000/bench:1\nRuntime=%s\nVolume=" + here + ":" + here + "\nExec=" + sleeper + "\n"
 )
 
 // The same on three hosts: one that shares the machine's kernel and programs, one of another release, and one that is slow,
@@ -89,6 +93,9 @@ func insideHost(ctx context.Context, runs int) error {
 	if crun {
 		names, kinds = append(names, "crun"), append(kinds, "crun")
 	}
+	if err := os.Mkdir(here, 0o755); err != nil {
+		return err
+	}
 	if err := call("syscontainer", "pull", "127.0.0.1:5000/bench:1")(); err != nil {
 		return err
 	}
@@ -106,14 +113,14 @@ func insideHost(ctx context.Context, runs int) error {
 	}
 	var things []func() error
 	for _, name := range names {
-		things = append(things, forgetting(call("systemctl", "start", name)), call("systemctl", "stop", name))
+		things = append(things, forgetting(untilItRuns(call("systemctl", "start", name))), call("systemctl", "stop", name))
 	}
 	alone, remove, err := runtimeAlone(call)
 	if err != nil {
 		return err
 	}
 	things = append(things, alone, remove)
-	// A shell that is stopped before it has set its trap would not end; nor is it there at once when systemctl returns.
+	// What a stop leaves to be done must not cost the next.
 	f, err := measure(runs, 250*time.Millisecond, things...)
 	if err != nil {
 		return err
@@ -150,6 +157,26 @@ func insideHost(ctx context.Context, runs int) error {
 		}
 	}
 	return nil
+}
+
+// untilItRuns starts something and waits for the payload's sign: systemctl may return before that, or later.
+func untilItRuns(start func() error) func() error {
+	return func() error {
+		if err := os.Remove(sign); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err := start(); err != nil {
+			return err
+		}
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+			if _, err := os.Stat(sign); err == nil {
+				return nil
+			}
+			if time.Now().After(end) {
+				return errors.New("the payload does not say that it runs")
+			}
+		}
+	}
 }
 
 // runtimeAlone has runc make the same container, and removes it.
