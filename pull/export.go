@@ -235,10 +235,12 @@ func exportHeld(ctx context.Context, w *store.Writer, root, name string, request
 		steps = x.steps
 	}
 	for _, step := range steps {
-		if dryRun {
-			fmt.Print("would ")
+		text := "would " + step.String()
+		if !dryRun {
+			verb, what, _ := strings.Cut(step.String(), " ")
+			text = verb + "d " + what
 		}
-		fmt.Println(step)
+		fmt.Println(text)
 	}
 	for _, note := range x.notes {
 		say("%s", note)

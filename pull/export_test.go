@@ -216,7 +216,7 @@ func TestExport(t *testing.T) {
 		t.Error("--dry-run changed something")
 	}
 	out, stderr := s.export("web")
-	if strings.ReplaceAll(dry, "would ", "") != out || !strings.Contains(out, "create /usr/bin/web-ctl\n") || !strings.Contains(out, "create /var/lib/web/empty/\n") {
+	if strings.NewReplacer("would create ", "created ").Replace(dry) != out || !strings.Contains(out, "created /usr/bin/web-ctl\n") || !strings.Contains(out, "created /var/lib/web/empty/\n") {
 		t.Errorf("would do\n%s\nand does\n%s", dry, out)
 	}
 	if !strings.Contains(stderr, "/usr/bin/web-su runs with the rights of its owner or group (ug") && !strings.Contains(stderr, "/usr/bin/web-su runs with the rights") {
@@ -254,7 +254,7 @@ func TestExport(t *testing.T) {
 	if out, stderr := s.export("web"); out != "" || stderr != "" || s.tree() != done {
 		t.Errorf("again it says %q %q", out, stderr)
 	}
-	if out, _ := s.export("--undo", "web"); !strings.Contains(out, "remove /etc/web.conf\n") {
+	if out, _ := s.export("--undo", "web"); !strings.Contains(out, "removed /etc/web.conf\n") {
 		t.Error(out)
 	}
 	if after := s.tree(); after != before {
@@ -303,7 +303,7 @@ func TestExportVersions(t *testing.T) {
 		if to, err := os.Readlink(s.at("opt/d")); to != "e" {
 			t.Error(to, err)
 		}
-		if !strings.Contains(out, "replace /etc/a\n") || !strings.Contains(out, "remove /etc/gone\n") {
+		if !strings.Contains(out, "replaced /etc/a\n") || !strings.Contains(out, "removed /etc/gone\n") {
 			t.Error(out)
 		}
 		s.unit("web", one, "Export=yes")

@@ -31,7 +31,7 @@ func TestExportPrune(t *testing.T) {
 	must(t, s.root, "prune")
 	s.is("etc/a", "$NAME")
 	os.Remove(s.at("usr/share/containers/systemd"))
-	if out := must(t, s.root, "prune"); !strings.Contains(out, "remove /etc/a\n") {
+	if out := must(t, s.root, "prune"); !strings.Contains(out, "removed /etc/a\n") {
 		t.Error(out)
 	}
 	s.absent("etc/a", "var/lib/syscontainer/containers/web")

@@ -264,7 +264,7 @@ func (r *removal) sayWhatStays() {
 	c, _, _ := r.unit.Container()
 	var told []string
 	tell := func(dir, why string) {
-		if _, err := os.Stat(filepath.Join(r.root, dir)); err == nil && !slices.Contains(told, dir) && below(dir, "/var", "/srv", "/home", "/opt", "/mnt") {
+		if _, err := os.Stat(filepath.Join(r.root, dir)); err == nil && !slices.Contains(told, dir) && below(path.Dir(dir), "/var", "/srv", "/home", "/opt", "/mnt") {
 			told = append(told, dir)
 			stays(dir, why, "")
 		}
