@@ -122,7 +122,6 @@ func makeFixture(t *testing.T) fixture {
 	}
 	for tag, img := range atomicImages(t, base, program) {
 		put("public-"+tag, img)
-		put("whole-"+tag, withHostFiles(tag, img))
 	}
 	for tag, img := range installImages(base, program, shell) {
 		put(tag, img)

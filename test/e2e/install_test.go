@@ -63,27 +63,3 @@ WantedBy=multi-user.target
 		"greeter-agent": with(config, image.File("exports/service.template", 0o644, "[Service]\nExecStart=$DESTDIR/rootfs/bin/greet\n")),
 	}
 }
-
-// withHostFiles gives an image of Project Atomic the files for the host that it had, with other content.
-func withHostFiles(name string, img image.Image) image.Image {
-	script := "#!/bin/sh\necho " + name + " says $0\n"
-	files := map[string][]image.Entry{
-		"etcd": {image.Dir("usr", 0o755), image.Dir("usr/local", 0o755), image.Dir("usr/local/bin", 0o755), image.File("usr/local/bin/etcdctl", 0o755, script),
-			image.Dir("etc", 0o755), image.Dir("etc/etcd", 0o755), image.File("etc/etcd/etcd.conf", 0o644, "configured\n")},
-		"net-snmp": {image.Dir("etc", 0o755), image.Dir("etc/sysconfig", 0o755), image.File("etc/sysconfig/snmpd", 0o644, "configured\n"),
-			image.File("etc/sysconfig/snmptrapd", 0o644, ""), image.Dir("etc/snmp", 0o755), image.File("etc/snmp/snmpd.conf", 0o600, "configured\n"),
-			image.File("etc/snmp/snmptrapd.conf", 0o644, ""), image.Dir("var", 0o755), image.Dir("var/lib", 0o755), image.Dir("var/lib/net-snmp", 0o755)},
-		"kubernetes-apiserver": {image.Dir("usr", 0o755), image.Dir("usr/local", 0o755), image.Dir("usr/local/bin", 0o755), image.File("usr/local/bin/kubectl", 0o755, script),
-			image.Dir("etc", 0o755), image.Dir("etc/kubernetes", 0o755), image.File("etc/kubernetes/config", 0o644, "configured\n"), image.File("etc/kubernetes/apiserver", 0o644, "")},
-	}
-	if files[name] == nil {
-		return img
-	}
-	entries := []image.Entry{image.Dir("exports/hostfs", 0o755)}
-	for _, e := range files[name] {
-		e.Name = "exports/hostfs/" + e.Name
-		entries = append(entries, e)
-	}
-	img.Layers = append(append([]image.Layer{}, img.Layers...), image.Layer{Entries: entries})
-	return img
-}
