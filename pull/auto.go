@@ -20,6 +20,7 @@ type candidate struct {
 
 	// What is known once the registry, or for Auto=local the store, was asked.
 	asked   bool
+	away    string // why neither answered, if that may pass by itself; "": one did
 	current string // digest; "": it has no image yet
 	offered string // digest of the reference now; "": it leads to none
 	failed  string // what became of the generation with that digest, if it failed; "": it did not
@@ -38,7 +39,13 @@ type decision struct {
 	why    string // if not
 	// quiet is a reason that no journal needs to have every day.
 	quiet bool
+	// again is when another run may do better, before the next day's: at some moment between it and spread later.
+	again  time.Time
+	spread time.Duration
 }
+
+// retryAfter is when a network is tried again that was not there.
+const retryAfter = time.Hour
 
 // decide says for each container whether it is updated now. It is asked twice: before a registry is, so that none is asked in
 // vain, and after.
@@ -71,7 +78,8 @@ func decide(all []candidate, now time.Time, network machineNetwork) []decision {
 		why := fmt.Sprintf("waits with its group %s: %s %s", all[keeps].rules.Group, all[keeps].name, decisions[keeps].why)
 		for _, i := range members {
 			if decisions[i].update {
-				decisions[i] = decision{name: all[i].name, why: why, quiet: decisions[keeps].quiet}
+				decisions[i] = decisions[keeps]
+				decisions[i].name, decisions[i].why = all[i].name, why
 			}
 		}
 	}
@@ -86,6 +94,11 @@ func (c *candidate) alone(now time.Time, network machineNetwork) decision {
 	}
 	quiet := func(format string, args ...any) decision {
 		return decision{name: c.name, why: fmt.Sprintf(format, args...), quiet: true}
+	}
+	later := func(format string, args ...any) decision {
+		d := quiet("waits "+format, args...)
+		d.again, d.spread = now.Add(retryAfter), retryAfter/2
+		return d
 	}
 	fetches := c.rules.Auto == "registry" && !strings.Contains(c.image, ":/") // a path needs no network
 	switch {
@@ -102,13 +115,18 @@ func (c *candidate) alone(now time.Time, network machineNetwork) decision {
 	case c.held:
 		return quiet("is held, see syscontainer unhold")
 	case !c.open(now):
-		return quiet("waits for its window, %s", c.next(now).Format("Mon 15:04"))
+		at, spread := c.next(now)
+		d := quiet("waits for its window, %s", at.Format("Mon 15:04"))
+		d.again, d.spread = at, spread
+		return d
 	case fetches && network.absent:
-		return quiet("waits for a network")
+		return later("for a network")
 	case fetches && network.metered:
-		return quiet("waits for a network that is not metered")
+		return later("for a network that is not metered")
 	case !c.asked:
 		return decision{name: c.name, update: true}
+	case c.away != "":
+		return later("for its image: %s", c.away)
 	case c.offered == "":
 		return quiet("has no image in the store yet")
 	case c.offered == c.current:
@@ -122,7 +140,7 @@ func (c *candidate) alone(now time.Time, network machineNetwork) decision {
 // keepsGroup tells whether a container that is not updated keeps its group from it, too.
 func (c *candidate) keepsGroup() bool {
 	constant := c.image == "" || units.ImageDigest(c.image) != ""
-	current := c.asked && (c.offered == c.current || c.offered == "")
+	current := c.asked && c.away == "" && (c.offered == c.current || c.offered == "")
 	free := c.rules.Auto != "no" && !c.rules.Hold && !c.held
 	return c.problem != "" || !constant && !(current && free)
 }
@@ -132,13 +150,25 @@ func (c *candidate) open(now time.Time) bool {
 	return len(c.rules.Windows) == 0 || slices.ContainsFunc(c.rules.Windows, func(w units.Window) bool { return w.Open(now) })
 }
 
-// next is when the first of the windows opens.
-func (c *candidate) next(now time.Time) time.Time {
-	first := c.rules.Windows[0].Next(now)
-	for _, w := range c.rules.Windows[1:] {
-		if at := w.Next(now); at.Before(first) {
-			first = at
+// next is when the first of the windows opens, and how far into it an update may begin: half of it is left for the
+// update itself.
+func (c *candidate) next(now time.Time) (at time.Time, spread time.Duration) {
+	for _, w := range c.rules.Windows {
+		if opens := w.Next(now); at.IsZero() || opens.Before(at) {
+			at = opens
+			spread = min(w.Length()/2, time.Hour)
 		}
 	}
-	return first
+	return at, spread
+}
+
+// nextRun is the first moment at which a run may do more than this one did, and how far from it that may be; zero if the
+// next day's is soon enough.
+func nextRun(decisions []decision) (at time.Time, spread time.Duration) {
+	for _, d := range decisions {
+		if !d.update && !d.again.IsZero() && (at.IsZero() || d.again.Before(at)) {
+			at, spread = d.again, d.spread
+		}
+	}
+	return at, spread
 }

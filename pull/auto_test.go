@@ -45,6 +45,8 @@ func answered(current, offered string) func(*candidate) {
 	return func(c *candidate) { c.asked, c.current, c.offered = true, current, offered }
 }
 
+func outOfReach(c *candidate) { c.asked, c.away = true, "connection refused" }
+
 func failedBefore(c *candidate) { c.failed = "exited with 1" }
 
 func TestDecide(t *testing.T) {
@@ -87,6 +89,7 @@ func TestDecide(t *testing.T) {
 		{"nothing pulled yet", noon, machineNetwork{}, []candidate{autoOf("a", inUpdate("Auto=local"), answered("", ""))}, "a: has no image in the store yet"},
 		{"failed before", noon, machineNetwork{}, []candidate{autoOf("a", answered("1", "2222222222222222"), failedBefore)},
 			"a: waits for another image: sha256:222222222222 failed (exited with 1)"},
+		{"registry away", noon, machineNetwork{}, []candidate{autoOf("a", outOfReach), autoOf("b", answered("1", "2"))}, "a: waits for its image: connection refused|b: yes"},
 		{"went back to what failed", noon, machineNetwork{}, []candidate{autoOf("a", answered("2", "2"), failedBefore)}, "a: is current"},
 		{"held meanwhile", noon, machineNetwork{}, []candidate{autoOf("a", held, answered("1", "2"))}, "a: is held, see syscontainer unhold"},
 
@@ -107,6 +110,8 @@ func TestDecide(t *testing.T) {
 			"a: yes|b: is current"},
 		{"group of which one has failed before", noon, machineNetwork{}, []candidate{autoOf("a", inUpdate(group), answered("1", "2")), autoOf("b", inUpdate(group), answered("1", "2"), failedBefore)},
 			"a: waits with its group g: b waits for another image: sha256:2 failed (exited with 1)|b: waits for another image: sha256:2 failed (exited with 1)"},
+		{"group of which one registry is away", noon, machineNetwork{}, []candidate{autoOf("a", inUpdate(group), answered("1", "2")), autoOf("b", inUpdate(group), outOfReach)},
+			"a: waits with its group g: b waits for its image: connection refused|b: waits for its image: connection refused"},
 		{"group with nothing new", noon, machineNetwork{}, []candidate{autoOf("a", inUpdate(group), answered("1", "1")), autoOf("b", inUpdate(group), held, answered("1", "1"))},
 			"a: is current|b: is held, see syscontainer unhold"},
 	} {
@@ -130,6 +135,35 @@ func TestDecide(t *testing.T) {
 		}
 		if s := strings.Join(got, "|"); s != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.what, s, c.want)
+		}
+	}
+}
+
+// What waits for a moment before the next day's run gets a run of its own, and nothing else does.
+func TestNextRun(t *testing.T) {
+	noon := time.Date(2026, 6, 12, 12, 0, 0, 0, time.UTC)
+	window := func(s string) func(*candidate) { return inUpdate("Auto=registry\nGroup=\nWindow=" + s) }
+	for _, c := range []struct {
+		what    string
+		network machineNetwork
+		all     []candidate
+		want    string
+	}{
+		{"nothing waits", machineNetwork{}, []candidate{autoOf("a"), autoOf("b", held), autoOf("c", answered("1", "1")), autoOf("d", broken)}, ""},
+		{"a window", machineNetwork{}, []candidate{autoOf("a", window("14:00-15:00"))}, "14:00 30m0s"},
+		{"the first of several windows", machineNetwork{}, []candidate{autoOf("a", window("20:00-23:00")), autoOf("b", window("18:00-06:00")), autoOf("c", window("02:00-03:00"))}, "18:00 1h0m0s"},
+		{"one that is open", machineNetwork{}, []candidate{autoOf("a", window("11:00-15:00"))}, ""},
+		{"one of what is held", machineNetwork{}, []candidate{autoOf("a", window("14:00-15:00"), held)}, ""},
+		{"no network", machineNetwork{absent: true}, []candidate{autoOf("a"), autoOf("b", window("14:00-15:00"))}, "13:00 30m0s"},
+		{"a registry", machineNetwork{}, []candidate{autoOf("a", outOfReach)}, "13:00 30m0s"},
+		{"a group", machineNetwork{}, []candidate{autoOf("a", inUpdate("Auto=registry\nGroup=g")), autoOf("b", inUpdate("Auto=registry\nGroup=g\nWindow=16:00-16:10"))}, "16:00 5m0s"},
+	} {
+		got := ""
+		if at, spread := nextRun(decide(c.all, noon, c.network)); !at.IsZero() {
+			got = at.Format("15:04 ") + spread.String()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.what, got, c.want)
 		}
 	}
 }

@@ -85,6 +85,15 @@ func weekday(s string) (int, bool) {
 	return 0, false
 }
 
+// Length is how long the window is, on days that have 24 hours.
+func (w Window) Length() time.Duration {
+	minutes := w.To - w.From
+	if minutes < 0 {
+		minutes += 24 * 60
+	}
+	return time.Duration(minutes) * time.Minute
+}
+
 // Open tells whether a moment is in the window, by the clock of its time zone.
 func (w Window) Open(t time.Time) bool {
 	for _, back := range [...]int{0, 1} { // it may have begun the day before
@@ -119,7 +128,7 @@ func (w Window) on(year int, month time.Month, day int, zone *time.Location) (be
 		last++
 	}
 	if end = moment(year, month, last, w.To, zone); !end.After(begin) {
-		end = begin.Add(time.Duration(w.To-w.From) * time.Minute)
+		end = begin.Add(w.Length())
 	}
 	return begin, end, true
 }
