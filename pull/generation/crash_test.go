@@ -274,7 +274,7 @@ func (s *scene) play(n int, cut func()) bool {
 }
 
 func TestKilledAtEachStep(t *testing.T) {
-	stride, steps := strides(9), 0
+	stride, steps := strides(19), 0
 	for n := 1 + int(time.Now().UnixNano())%stride; ; n += stride {
 		s := newScene(t)
 		s.images("a", "b", "c", "d", "e")
@@ -331,7 +331,7 @@ func TestPowerCutAtEachStep(t *testing.T) {
 		ok(t, mount())
 	}
 	s := &scene{t, mnt}
-	stride, steps := strides(17), 0
+	stride, steps := strides(37), 0
 	for n := 1 + int(time.Now().UnixNano())%stride; ; n += stride {
 		ok(t, os.RemoveAll(filepath.Join(mnt, "var")))
 		s.images("a", "b", "c", "d", "e")

@@ -58,7 +58,7 @@ func (l *Locked) Begin(u Update) (*Transaction, error) {
 		m.From, m.To, m.Failed = c.Current, c.taken+1, false
 	}
 	u.Begun = now()
-	u.ID = newID(u.Begun)
+	u.ID = newID(time.Now())
 	u.Phase, u.Boots = Fetching, 0
 	if err := u.check(u.ID); err != nil {
 		return nil, err

@@ -74,7 +74,8 @@ func BootID() string {
 }
 
 func newID(at time.Time) string {
-	return at.UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:8])
+	at = at.UTC()
+	return fmt.Sprintf("%s-%06d-%s", at.Format("20060102T150405Z"), at.Nanosecond()/1000, strings.ToLower(rand.Text()[:8]))
 }
 
 func checkID(id string) error {
