@@ -22,6 +22,7 @@ type fetcher struct {
 	settings  settings
 	progress  *progress
 	repair    bool // look for damage and mend it
+	beside    bool // only add fetches: reference goes on naming what it does
 }
 
 // fetch makes sure that the store has what reference names now, and that
@@ -113,6 +114,9 @@ func (f *fetcher) add(ctx context.Context, w *store.Writer, source *registry.Sou
 	} else if err := w.Touch(image); err != nil {
 		return store.Image{}, err
 	}
+	if f.beside {
+		return image, nil
+	}
 	return image, w.SetReference(f.reference, image)
 }
 
@@ -127,7 +131,11 @@ func (f *fetcher) commit(ctx context.Context, l *layers, repo *ostree.Repo, mend
 		}
 	}
 	for attempt := 1; ; {
-		commit, missing, err := f.assemble(ctx, l, repo, mend, []string{deployRef(l.image.Digest), imageRef(f.reference)})
+		refs := []string{deployRef(l.image.Digest)}
+		if !f.beside {
+			refs = append(refs, imageRef(f.reference))
+		}
+		commit, missing, err := f.assemble(ctx, l, repo, mend, refs)
 		if errors.Is(err, registry.ErrInterrupted) && attempt < attempts {
 			attempt++
 			continue
@@ -156,6 +164,9 @@ func (f *fetcher) stored(ctx context.Context, repo *ostree.Repo, digest string) 
 		return commit, err
 	case err != nil:
 		return commit, fmt.Errorf("%w\nhint: syscontainer pull --repair %s", err, f.reference)
+	}
+	if f.beside {
+		return commit, nil
 	}
 	named := imageRef(f.reference)
 	if now, err := repo.ResolveRef(named); err == nil && now == commit {

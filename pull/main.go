@@ -38,6 +38,8 @@ var verbs = []verb{
 	{"uninstall", "NAME…", "remove units, and what they did on the machine", runUninstall},
 	{"hold", "NAME…", "keep containers from being updated", runHold},
 	{"unhold", "NAME…", "undo that", runUnhold},
+	{"update", "[NAME…]", "give containers newer images, or the old ones back", runUpdate},
+	{"rollback", "NAME", "go back to the image before", runRollback},
 	{"pull", "IMAGE…", "fetch images into the store", runPull},
 	{"images", "", "list what is stored", runImages},
 	{"verify", "[IMAGE…]", "compare images with their checksums", runVerify},

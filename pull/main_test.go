@@ -81,7 +81,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, verb := range [][]string{{}, {"check"}, {"cat"}, {"run"}, {"exec"}, {"logs"}, {"install"}, {"uninstall"}, {"import"}, {"hold"}, {"unhold"}, {"pull"}, {"images"}, {"images", "info"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
+	for _, verb := range [][]string{{}, {"check"}, {"cat"}, {"run"}, {"exec"}, {"logs"}, {"install"}, {"uninstall"}, {"import"}, {"hold"}, {"unhold"}, {"update"}, {"rollback"}, {"pull"}, {"images"}, {"images", "info"}, {"verify"}, {"prune"}, {"rmi"}, {"tag"}, {"pin"}, {"unpin"}} {
 		long, stderr, status := command(t, append(verb, "--help")...)
 		short, _, _ := command(t, append(verb, "-h")...)
 		if status != 0 || stderr != "" || long != short || !strings.HasPrefix(long, "Usage: syscontainer") {

@@ -130,6 +130,11 @@ func makeFixture(t *testing.T) fixture {
 		put(tag, img)
 	}
 
+	releases := updateImages(base, program, shell)
+	for tag, img := range releases {
+		put("app-"+tag, img)
+	}
+
 	// Wrong on purpose.
 	// Each has a blob of its own: in a layout equal blobs are one file.
 	hostile := func(name string, layer image.Layer) {
@@ -151,6 +156,11 @@ func makeFixture(t *testing.T) fixture {
 	defer r.Close()
 	for _, tag := range []string{"base", "sibling", "many", "other", "multi", "etcd", "hello", "payload", "signal"} {
 		must(r.Push("oci:"+f.layout+":"+tag, tag+":1"))
+	}
+	for tag := range releases {
+		if tag != "cut" { // no registry takes it
+			must(r.Push("oci:"+f.layout+":app-"+tag, "app:"+tag))
+		}
 	}
 	must(r.Push("oci:"+f.layout+":base", "docker:1", "--format=v2s2"))
 	must(r.Push("oci:"+f.layout+":etcd", "coreos/etcd:v3.5.15"))

@@ -89,4 +89,26 @@ sound() {
 	done
 	test -z "$(find "$store/repo/tmp" -mindepth 1 -name 'txn-*' 2>/dev/null)"
 }
+
+# own_registry: the registry, writable: what is pushed there is gone with the host.
+own_registry() {
+	mkdir -p /run/own/{upper,work}
+	mount -t overlay overlay -o lowerdir=/srv/registry,upperdir=/run/own/upper,workdir=/run/own/work /srv/registry
+	registry
+}
+
+# release TAG [NAME]: 127.0.0.1:5000/NAME:1 (app) is what app:TAG is, from now on.
+release() {
+	skopeo copy -q --insecure-policy --src-tls-verify=false --dest-tls-verify=false "docker://127.0.0.1:5000/app:$1" "docker://127.0.0.1:5000/${2:-app}:1"
+}
+
+# runs NAME TAG: the service runs that release.
+runs() { test "$(show "$1" ActiveState)" = active && test "$(syscontainer exec "$1" cat /etc/release)" = "$2"; }
+
+# told NAME MESSAGE_ID WORD…: the journal has such a message about the container, with its fields.
+told() {
+	journalctl --sync
+	journalctl -q -o cat MESSAGE_ID="$2" SYSCONTAINER_NAME="$1" >/tmp/journal
+	says "${@:3}" /tmp/journal
+}
 set -x
