@@ -29,7 +29,7 @@ const usage = `usage: render [--root DIR] --unit=FILE NAME
        render --start [--unit=FILE] --runtime=RUNTIME [--notify]
               [--wait [--image-signal]] [--id=ID] NAME
        render --reload --unit=FILE NAME
-       render --stop NAME
+       render --stop [--signal=SIGNAL] NAME
        render --clean --runtime=RUNTIME [--id=ID] NAME
        render --fail --unit=FILE NAME
 
@@ -51,6 +51,7 @@ it with "syscontainer pull" if need be, and write /run/syscontainer/NAME.
   --remove         with --clean: what the container keeps on disk, too
   --reload         send ReloadSignal= or run ReloadCmd= in the container
   --stop           let a start finish; send the image's StopSignal and wait
+  --signal=SIGNAL  with --stop: the unit has its own, which systemd will send
   --clean          remove what a stopped container left behind
   --fail           print the errors in [X-Error] of the unit, exit with 78
   --unit=FILE      the generated service, with the section [X-Container]
@@ -71,6 +72,7 @@ const (
 // options are the command line.
 type options struct {
 	root, unit, runtime, id, caller  string
+	signal                           string
 	start, reload, stop, clean, fail bool
 	notify, wait, imageSignal        bool
 	attach, terminal, remove         bool   // these, and caller: "syscontainer run"
@@ -144,6 +146,8 @@ func parse(args []string) (o options, done string, err error) {
 			o.unit = v
 		} else if v, ok := value("--runtime"); ok {
 			o.runtime = v
+		} else if v, ok := value("--signal"); ok {
+			o.signal = v
 		} else if v, ok := value("--caller"); ok {
 			o.caller = v
 		} else if v, ok := value("--id"); ok {
@@ -199,6 +203,8 @@ func parse(args []string) (o options, done string, err error) {
 		return o, "", errors.New("--notify and --wait go with --start")
 	case o.wait && o.unit != "":
 		return o, "", errors.New("--wait goes without --unit")
+	case o.signal != "" && !o.stop:
+		return o, "", errors.New("--signal goes with --stop")
 	case o.imageSignal && !o.wait:
 		return o, "", errors.New("--image-signal goes with --wait")
 	case o.caller != "" && !validCaller(o):

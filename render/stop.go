@@ -46,8 +46,8 @@ func (b bundle) stopSignal() (unix.Signal, error) {
 	return unix.Signal(number), nil
 }
 
-// stop is ExecStop= of a service whose unit sets no signal. It lets a start finish that
-// is still going on. Where the image wants another signal than SIGTERM, it sends that and
+// stop is ExecStop=. It lets a start finish that is still going on, until the payload can
+// take the signal that systemd sends then. Where the unit sets no signal and the image wants another signal than SIGTERM, it sends that and
 // waits for the end: systemd's own, which follows, would cut short what the image's began.
 // When TimeoutStopSec= ends the wait, it kills: without that, the time would begin anew.
 func stop(o options) error {
@@ -69,8 +69,14 @@ func stop(o options) error {
 		return err
 	}
 	sent := number
-	if sent == 0 {
-		sent = unix.SIGTERM // by systemd
+	switch {
+	case o.signal != "": // by systemd
+		if sent, err = signalNumber(o.signal); err != nil {
+			return err
+		}
+		number = 0
+	case sent == 0:
+		sent = unix.SIGTERM // by systemd, too
 	}
 	awaitReadiness(pid, fd, sent, b.awaitStart())
 	if number == 0 {

@@ -127,6 +127,8 @@ func TestStopOptions(t *testing.T) {
 		{"--start --runtime=runc --wait --image-signal web", ""},
 		{"--start --runtime=runc --image-signal web", "goes with --wait"},
 		{"--stop --image-signal web", "goes with --wait"},
+		{"--stop --signal=SIGQUIT web", ""},
+		{"--clean --runtime=runc --signal=SIGQUIT web", "goes with --stop"},
 	} {
 		_, _, err := parse(strings.Fields(c.args))
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {

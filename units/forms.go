@@ -167,7 +167,7 @@ func propagationForm(_ *scope, s string) (string, []error, error) {
 }
 
 func signalForm(_ *scope, s string) (string, []error, error) {
-	s, err := parseSignal(s)
+	s, err := ParseSignal(s)
 	return s, nil, err
 }
 

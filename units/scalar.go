@@ -105,9 +105,9 @@ const (
 	realtimeLast  = 64
 )
 
-// parseSignal reads a signal by name, with or without SIG, or by number, and gives
+// ParseSignal reads a signal by name, with or without SIG, or by number, and gives
 // the name that KillSignal= takes.
-func parseSignal(s string) (string, error) {
+func ParseSignal(s string) (string, error) {
 	bad := func() error { return wrong(`for example "SIGTERM" or "SIGRTMIN+3"`, quote(s), " is no signal") }
 	name := strings.TrimPrefix(strings.ToUpper(s), "SIG")
 	if n, err := strconv.Atoi(s); err == nil && s[0] != '+' {

@@ -87,12 +87,12 @@ func TestParseTimeIsSystemds(t *testing.T) {
 func TestParseSignal(t *testing.T) {
 	for in, want := range map[string]string{"TERM": "SIGTERM", "SIGTERM": "SIGTERM", "sigint": "SIGINT", "15": "SIGTERM",
 		"9": "SIGKILL", "34": "SIGRTMIN+0", "37": "SIGRTMIN+3", "SIGRTMIN+3": "SIGRTMIN+3", "RTMAX-1": "SIGRTMAX-1", "SIGRTMIN": "SIGRTMIN"} {
-		if got, err := parseSignal(in); err != nil || got != want {
+		if got, err := ParseSignal(in); err != nil || got != want {
 			t.Errorf("%s: %s %v, want %s", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", "0", "-1", "65", "32", "SIGFOO", "SIGRTMIN+", "SIGRTMIN+31", "RTMIN-1", "TERM ", "+15"} {
-		if got, err := parseSignal(in); err == nil {
+		if got, err := ParseSignal(in); err == nil {
 			t.Errorf("%q is no signal, gave %s", in, got)
 		}
 	}

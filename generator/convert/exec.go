@@ -25,9 +25,7 @@ func (d *draft) execLines() {
 			d.warn(line, "Notify= means nothing with Type=oneshot, ignoring", "")
 		}
 	}
-	// What the unit does not say, the image does.
-	signal, _ := lastValue(d.service, "KillSignal")
-	asImage := signal == "" && d.c.StopSignal == "" && (d.c.Image != "" || d.c.Systemd)
+	signal, asImage := d.stopSignal()
 	if oneshot && asImage {
 		start += " --image-signal"
 	}
@@ -63,8 +61,8 @@ func (d *draft) execLines() {
 	for _, line := range effective(d.service, "ExecStop") {
 		t.set(line.Key, line.Value)
 	}
-	if asImage && !oneshot {
-		t.set("ExecStop", "-"+d.Render+" --stop %N")
+	if !oneshot && (asImage || signal != "") {
+		t.set("ExecStop", "-"+d.Render+" --stop"+signal+" %N")
 	}
 	for _, line := range effective(d.service, "ExecStopPost") {
 		t.set(line.Key, line.Value)
@@ -86,6 +84,23 @@ func (d *draft) startsAtOnce() bool {
 		}
 	}
 	return true
+}
+
+// stopSignal is the option with the unit's own signal for a stop, which systemd sends when
+// the start has finished; "" if it has none, or none that waits for anything. What the unit
+// does not say, the image does.
+func (d *draft) stopSignal() (option string, asImage bool) {
+	own, _ := lastValue(d.service, "KillSignal")
+	if own == "" {
+		own = d.c.StopSignal
+	}
+	if own == "" {
+		return "", d.c.Image != "" || d.c.Systemd
+	}
+	if own, err := units.ParseSignal(own); err == nil && own != "SIGKILL" {
+		option = " --signal=" + own
+	}
+	return option, false
 }
 
 // ours are keys of [Service] that are not passed on where they stand.

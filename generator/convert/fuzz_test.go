@@ -175,8 +175,10 @@ func checkExec(t *testing.T, text string, set *units.Set) {
 			const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 			runtime, is := strings.CutPrefix(w, "--runtime=")
 			id, isID := strings.CutPrefix(w, "--id=")
+			signal, isSignal := strings.CutPrefix(w, "--signal=SIG")
 			ours = ours && (slices.Contains([]string{"--unit=%y", "%N", "--start", "--notify", "--wait", "--image-signal", "--reload", "--stop", "--clean", "--fail"}, w) ||
-				is && strings.Trim(runtime, letters+"._+/-") == "" || isID && strings.Trim(id, letters+"._-%") == "")
+				is && strings.Trim(runtime, letters+"._+/-") == "" || isID && strings.Trim(id, letters+"._-%") == "" ||
+				isSignal && strings.Trim(signal, letters+"+-") == "")
 		}
 		for _, u := range set.Units {
 			for _, l := range u.Section("Service") {

@@ -30,6 +30,20 @@ END
 	done
 done
 
+# The unit's own signal waits as well. The runtime's process would drop this one, and the service be killed in the end.
+container early-own <<'END'
+[Container]
+Image=127.0.0.1:5000/base:1
+Runtime=/srv/slow/runc
+Exec=/bin/sh -c 'sleep 0.4; trap "echo bye by USR1; exit 0" USR1; while :; do sleep 0.05; done'
+StopSignal=SIGUSR1
+StopTimeout=5
+END
+systemctl start early-own
+systemctl stop early-own
+test "$(show early-own Result) $(show early-own ActiveState)" = 'success inactive'
+logged early-own 'bye by USR1'
+
 # One that handles nothing is waited for no longer than a moment, and one that is killed meanwhile not at all.
 container deaf <<'END'
 [Container]
