@@ -49,6 +49,8 @@ type exportWorld struct {
 	m      *machine
 	images map[string]string // version to reference
 	hosts  map[string]string // the same to the host with it; "" is without
+	mine   string            // a file of the admin's
+	lines  []string          // and what host says of it and of its directory
 }
 
 func newExportWorld(t *testing.T) *exportWorld {
@@ -145,24 +147,63 @@ func (w *exportWorld) host() string {
 		if short == "/var/lib/syscontainer" || short == "/etc/containers" || short == "/lost+found" {
 			return fs.SkipDir
 		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		text := short + " " + info.Mode().String() + " " + owner(info)
-		switch {
-		case e.Type() == fs.ModeSymlink:
-			to, err := os.Readlink(name)
-			if err != nil {
-				return err
-			}
-			text += " " + to
-		case e.Type().IsRegular():
-			text += " " + sumOf(w.t, name)
-		}
-		lines = append(lines, text)
+		lines = append(lines, w.line(short))
 		return nil
 	}))
+	return strings.Join(lines, "\n")
+}
+
+// line is what host says of one path.
+func (w *exportWorld) line(name string) string {
+	w.t.Helper()
+	info, err := os.Lstat(w.m.path(name))
+	must(w.t, err)
+	text := name + " " + info.Mode().String() + " " + owner(info)
+	switch {
+	case info.Mode().Type() == fs.ModeSymlink:
+		to, err := os.Readlink(w.m.path(name))
+		must(w.t, err)
+		text += " " + to
+	case info.Mode().IsRegular():
+		text += " " + sumOf(w.t, w.m.path(name))
+	}
+	return text
+}
+
+// admin writes a file, which nothing may change from then on, until what it returns is called.
+func (w *exportWorld) admin(name string) (end func()) {
+	w.t.Helper()
+	w.mine = "/" + name
+	above := filepath.Dir(w.mine)
+	_, err := os.Lstat(w.m.path(above))
+	w.m.write(name, "mine\n")
+	w.lines = []string{w.line(w.mine), w.line(above)}
+	own := err != nil || above == "/opt" // nobody else has anything in there when the container has gone
+	return func() {
+		w.reach("")
+		must(w.t, os.Remove(w.m.path(w.mine)))
+		if own {
+			must(w.t, os.Remove(w.m.path(above)))
+		}
+		w.mine, w.lines = "", nil
+	}
+}
+
+// withMine is the host with the admin's file.
+func (w *exportWorld) withMine(host string) string {
+	lines := slices.DeleteFunc(strings.Split(host, "\n"), func(l string) bool { return strings.HasPrefix(l, w.mine+" ") })
+	for _, own := range w.lines {
+		name, _, _ := strings.Cut(own, " ")
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, name+" ") }) {
+			lines = append(lines, own)
+		}
+	}
+	// As a walk goes: by components.
+	slices.SortFunc(lines, func(a, b string) int {
+		a, _, _ = strings.Cut(a, " ")
+		b, _, _ = strings.Cut(b, " ")
+		return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
+	})
 	return strings.Join(lines, "\n")
 }
 
@@ -224,7 +265,7 @@ func (w *exportWorld) agree(what, host string) {
 	for line := range strings.Lines(got) {
 		line = strings.TrimSuffix(line, "\n")
 		name, _, _ := strings.Cut(line, " ")
-		admins := strings.Contains(got, "\n/opt/mine ") && (name == "/opt" || name == "/opt/mine")
+		admins := w.mine != "" && (name == w.mine || name == filepath.Dir(w.mine))
 		if !slices.Contains(before, line) && !slices.Contains(has, name) && !admins {
 			w.t.Fatalf("%s: %s is in no record", what, line)
 		}
@@ -253,16 +294,20 @@ func (w *exportWorld) whole(what string, hosts ...string) {
 type exportScene struct {
 	name, from, to string
 	args           []string
-	edit           bool // the admin has a file of his own in a directory of the container's
+	mine           string // of the admin: a file of his own beside the container's, or a file of the container's that he edits
 }
 
 var exportScenes = []exportScene{
-	{"install", "", "1", []string{"export", "web"}, false},
-	{"update", "1", "2", []string{"export", "web"}, false},
-	{"rollback", "2", "1", []string{"export", "web"}, false},
-	{"update beside the admin", "1", "2", []string{"export", "web"}, true},
-	{"remove", "2", "", []string{"export", "--undo", "web"}, false},
-	{"prune", "1", "", []string{"prune"}, false},
+	{"install", "", "1", []string{"export", "web"}, ""},
+	{"update", "1", "2", []string{"export", "web"}, ""},
+	{"rollback", "2", "1", []string{"export", "web"}, ""},
+	{"update beside the admin", "1", "2", []string{"export", "web"}, "opt/mine"},
+	{"update after an edit", "1", "2", []string{"export", "web"}, "etc/conf"},
+	{"rollback after an edit", "2", "1", []string{"export", "web"}, "etc/conf"},
+	{"remove", "2", "", []string{"export", "--undo", "web"}, ""},
+	{"remove after an edit", "1", "", []string{"export", "--undo", "web"}, "etc/conf"},
+	{"prune", "1", "", []string{"prune"}, ""},
+	{"uninstall", "2", "", []string{"uninstall", "web"}, ""},
 }
 
 // hurt plays a scene whose command is hurt at its nth step. Afterwards the host is brought to one of the versions, and must be
@@ -273,30 +318,13 @@ func (s exportScene) hurt(w *exportWorld, rnd *rand.Rand, calls, harm string, nt
 	w.reach("")
 	w.reach(s.from)
 	with := func(host string) string { return host }
-	if s.edit {
-		w.m.write("opt/mine", "mine\n")
-		mine := w.m.path("opt/mine")
-		info, err := os.Lstat(mine)
-		must(t, err)
-		line := "/opt/mine " + info.Mode().String() + " " + owner(info) + " " + sumOf(t, mine)
-		opt, err := os.Lstat(w.m.path("opt"))
-		must(t, err)
-		with = func(host string) string {
-			lines := append(strings.Split(host, "\n"), line)
-			if !strings.Contains(host, "\n/opt ") {
-				lines = append(lines, "/opt "+opt.Mode().String()+" "+owner(opt))
-			}
-			// As a walk goes: by components.
-			slices.SortFunc(lines, func(a, b string) int {
-				a, _, _ = strings.Cut(a, " ")
-				b, _, _ = strings.Cut(b, " ")
-				return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
-			})
-			return strings.Join(lines, "\n")
-		}
-		defer func() { must(t, os.RemoveAll(w.m.path("opt"))) }()
+	if s.mine != "" {
+		defer w.admin(s.mine)()
+		with = w.withMine
 	}
-	w.want(s.to)
+	if s.args[0] != "uninstall" { // which removes the unit by itself
+		w.want(s.to)
+	}
 	w.d.sync()
 	first := cut && (nth == never || rnd.IntN(2) == 0) // or it is lost with the second what the first has not made durable
 	r, hit = w.hurt(s.args, calls, harm, nth, first)
@@ -324,7 +352,7 @@ func eachExport(t *testing.T, calls, harm string, cut bool, check func(t *testin
 	rnd := random(t)
 	for _, s := range exportScenes {
 		t.Run(strings.ReplaceAll(s.name, " ", "-"), func(t *testing.T) {
-			w := &exportWorld{t, &disk{t, w.d.file, w.d.dir}, &machine{t, w.m.root}, w.images, w.hosts}
+			w := &exportWorld{t: t, d: &disk{t, w.d.file, w.d.dir}, m: &machine{t, w.m.root}, images: w.images, hosts: w.hosts}
 			if cut { // right after success, too
 				s.hurt(w, rnd, calls, harm, never, cut)
 			}
