@@ -144,10 +144,17 @@ type running struct {
 	root   string // the container's root as its first process sees it
 }
 
+// notRunning is the error for a service whose container is not there.
+type notRunning string
+
+func (s notRunning) Error() string {
+	return fmt.Sprintf("%[1]s does not run\nhint: systemctl start %[1]s", string(s))
+}
+
 // findRunning looks for the container of a service. A bundle alone is not enough: it
 // stays when everything was killed and systemd has not cleaned up yet.
 func findRunning(root, service string) (*running, error) {
-	stopped := fmt.Errorf("%s does not run\nhint: systemctl start %s", service, service)
+	stopped := notRunning(service)
 	bundle := store.Bundle(root, service)
 	c := new(running)
 	var err error

@@ -64,7 +64,8 @@ func TestInstallOnceToTheLetter(t *testing.T) {
 
 func TestRunOfUnits(t *testing.T) {
 	dir := t.TempDir()
-	plant(t, dir, map[string]string{"tool.syscontainer": good, "many@.syscontainer": good})
+	plant(t, dir, map[string]string{"tool.syscontainer": good, "many@.syscontainer": good,
+		"set.syscontainer": "[Container]\nImage=q.io/set:1\nSet=\"A=it's 100%%\"\n", "root.syscontainer": "[Container]\nRootfs=/srv/r\n"})
 	t.Setenv("SYSCONTAINER_UNIT_DIRS", dir)
 	for word, want := range map[string]string{
 		"tool": "tool", "tool.service": "tool", "tool.syscontainer": "tool", "many@1": "many@1",
@@ -79,7 +80,10 @@ func TestRunOfUnits(t *testing.T) {
 		{"run --name x tool true", "--name x is not possible"},
 		{"run -v /a:/b tool true", "-v /a:/b is not possible"},
 		{"run --set A=B tool", "--set A=B is not possible"},
-		{"run tool true", "tool does not run\nhint: systemctl start tool"},
+		{"run tool true", "tool does not run\nhint: systemctl start tool; or, in a container of its own without the unit's other settings: syscontainer run q.io/good:1 true\n"},
+		{"run set $x a", "hint: systemctl start set; or, in a container of its own without the unit's other settings: syscontainer run --set 'A=it'\\''s 100%' q.io/set:1 '$x' a\n"},
+		{"run many@7 true", "many@7 does not run\nhint: systemctl start many@7; or, "},
+		{"run root true", "root does not run\nhint: systemctl start root\n"},
 		{"run -t tool true", "-t needs a terminal"},
 		{"run -t -d tool true", "exclude"},
 		{"run other", "other"},

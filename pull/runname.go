@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"syscontainer/units"
 )
 
 // Scripts that images of Project Atomic put on the host run "$ATOMIC run $NAME COMMAND…": what they name is a container,
@@ -57,5 +59,44 @@ func (o *runOptions) runUnit(root string) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	return e.in(root, o.unit)
+	err := e.in(root, o.unit)
+	if stopped := notRunning(""); errors.As(err, &stopped) {
+		if beside := o.beside(root); beside != "" {
+			return fmt.Errorf("%w; or, in a container of its own without the unit's other settings: %s", err, beside)
+		}
+	}
+	return err
+}
+
+// beside is what runs the command without the unit's container; "" if the unit has no image. Project Atomic's command ran it
+// in the container's configuration, under its name: so would two use the same data, names and ports at the same time.
+func (o *runOptions) beside(root string) string {
+	u, err := findUnit(root, units.Load(root, units.SearchPath()), o.unit)
+	if err != nil {
+		return ""
+	}
+	c, problems, _ := u.Container()
+	if len(problems) > 0 || c == nil || c.Image == "" {
+		return ""
+	}
+	words := []string{"syscontainer", "run"}
+	for _, s := range c.Set {
+		words = append(words, "--set", s)
+	}
+	words = append(append(words, c.Image), o.command...)
+	for i, word := range words {
+		words[i] = shellWord(word)
+	}
+	return units.Printable(strings.Join(words, " "))
+}
+
+// shellWord is a word as a shell reads it.
+func shellWord(word string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/.:=@%+,_-", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !safe(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
