@@ -108,7 +108,7 @@ func checkOfUnit(root string, u *units.Unit) *imageCheck {
 		check.rootfs = filepath.Join(root, c.Rootfs)
 		return check
 	}
-	stored, err := store.Lookup(root, c.Image)
+	stored, err := nextImage(root, u.Name.Full, c.Image, c.Pull == "always")
 	if err != nil {
 		check.say("note", image, "image "+c.Image+" is not in the store, so nothing is known of its templates", "syscontainer pull "+c.Image)
 		return check

@@ -128,7 +128,7 @@ func requestOf(root, word string) (name string, r store.ExportRequest, err error
 		}
 		r = store.ExportRequest{Rootfs: c.Rootfs, Export: c.Export, Set: c.Set, Runtime: c.Runtime}
 		if c.Rootfs == "" && len(c.Export) > 0 {
-			image, err := store.Lookup(root, c.Image)
+			image, err := nextImage(root, name, c.Image, c.Pull == "always")
 			if errors.Is(err, os.ErrNotExist) {
 				err = fmt.Errorf("%w\nhint: syscontainer pull %s", err, c.Image)
 			}

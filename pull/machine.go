@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"syscontainer/pull/store"
 	"syscontainer/units"
 )
 
@@ -213,7 +212,7 @@ func (m *machine) lookForImage(u *units.Unit, c *units.Container) (p *units.Prob
 	if c.Image == "" || line == nil || u.Name.StartOnly(line.Value) {
 		return nil, false
 	}
-	_, err := store.Lookup(m.root, c.Image)
+	_, err := nextImage(m.root, u.Name.Full, c.Image, c.Pull == "always")
 	if err == nil || c.Pull == "always" {
 		return nil, false
 	}

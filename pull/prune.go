@@ -18,8 +18,9 @@ import (
 
 const pruneHelp = `Usage: syscontainer prune [OPTION…]
 
-Removes images that no unit, generation, running container or pin needs, what
-interrupted commands left, and exported files of units that are gone.
+Removes generations beyond Keep= of their unit, images that no unit, generation,
+running container or pin needs, what interrupted commands left, and what units
+that are gone have exported.
 
       --dry-run           say what would go and what stays, change nothing
       --grace TIME        keep what was used less than TIME ago: 30m, 48h, 7d, 0
@@ -71,9 +72,14 @@ func (p *pruner) prune(ctx context.Context) (err error) {
 	if p.writer, err = store.OpenWriter(p.root); err != nil {
 		return err
 	}
+	gone, generationsErr := pruneGenerations(p.root, p.dryRun)
+	defer func() { err = errors.Join(generationsErr, err) }() // what else can go does
 	p.users = usersOf(p.root)
+	for digest, links := range p.users.generations {
+		p.users.generations[digest] = slices.DeleteFunc(links, func(link string) bool { return slices.Contains(gone, link) })
+	}
 	for _, reason := range p.users.unknown {
-		fmt.Fprintf(os.Stderr, "%ssyscontainer: all images stay, because one unit's image is unknown: %s\n", priority("4"), reason)
+		fmt.Fprintf(os.Stderr, "%ssyscontainer: all images stay, because it is unknown what needs them: %s\n", priority("4"), reason)
 	}
 	if !p.dryRun {
 		if err := p.writer.Sweep(); err != nil {
@@ -198,7 +204,7 @@ func (p *pruner) reason(image *store.Stored) string {
 		return why
 	}
 	if len(p.users.unknown) > 0 {
-		return "the image of some unit is unknown"
+		return "it is unknown whether something needs it"
 	}
 	if used := p.now.Sub(image.Used); used < p.grace && p.grace > 0 {
 		return "used " + age(image.Used, p.now) + ", within the grace period"

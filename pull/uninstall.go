@@ -16,6 +16,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/dbus"
 
+	"syscontainer/pull/generation"
 	"syscontainer/pull/store"
 	"syscontainer/units"
 )
@@ -127,6 +128,13 @@ func (r *removal) instances(template string) (services []string) {
 }
 
 func (r *removal) remove(ctx context.Context) error {
+	locked, updated, err := r.lockGenerations(ctx)
+	if err != nil {
+		return err
+	}
+	if locked != nil {
+		defer locked.Release()
+	}
 	stop := r.services
 	if r.unit != nil {
 		stop = []string{r.unit.Name.Full}
@@ -149,12 +157,17 @@ func (r *removal) remove(ctx context.Context) error {
 		}
 		fmt.Println("removed", r.unit.Path)
 	}
-	err := reloadSystemd(r.root) // what failed before is not kept in mind
+	err = reloadSystemd(r.root) // what failed before is not kept in mind
 	if systemdRuns(r.root) {
 		for _, service := range stop {
 			withSystemdFor(reloadTime, func(ctx context.Context, conn *dbus.Conn) error {
 				return conn.ResetFailedUnitContext(ctx, service+".service")
 			})
+		}
+	}
+	for _, service := range updated {
+		if forgetErr := locked.Forget(service); forgetErr != nil {
+			return errors.Join(err, forgetErr)
 		}
 	}
 	for _, service := range r.services {
@@ -187,6 +200,29 @@ func (r *removal) takeBack(ctx context.Context, service string) error {
 	}
 	fmt.Println("removed", strings.TrimPrefix(dir, strings.TrimSuffix(r.root, "/")))
 	return nil
+}
+
+// lockGenerations keeps updates away from those containers that ever had one. It waits for one that is going on. Nil: there
+// are none.
+func (r *removal) lockGenerations(ctx context.Context) (*generation.Locked, []string, error) {
+	var names []string
+	for _, service := range r.services {
+		c, err := generation.Read(r.root, service)
+		if err != nil || c.Current != 0 || len(c.Generations)+len(c.Problems) > 0 || c.Held {
+			names = append(names, service)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil, nil
+	}
+	told := false
+	locked, err := generation.Lock(ctx, r.root, func() {
+		if !told {
+			fmt.Fprintf(os.Stderr, "%ssyscontainer: waiting for an update that is going on\n", priority("6"))
+		}
+		told = true
+	}, names...)
+	return locked, names, err
 }
 
 // removeTmpfiles lets systemd-tmpfiles remove what lines in a file say, and then the file.

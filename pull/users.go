@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"syscontainer/pull/generation"
 	"syscontainer/pull/store"
 	"syscontainer/units"
 )
@@ -11,9 +12,10 @@ import (
 type users struct {
 	units       map[string][]string // canonical reference to names of units
 	prefixes    map[string][]string // beginnings of references, where something comes next that only a start knows
-	unknown     []string            // units of which nobody can tell the image, with the reason
+	unknown     []string            // why nobody can tell all that is needed: of a unit, or of what was interrupted
 	running     map[string][]string // digest to names of containers
 	generations map[string][]string // digest to what keeps it
+	updates     map[string]string   // digest to the container that an update gives it, which is not done
 }
 
 // usersOf asks all unit files, all bundles and all generations below root.
@@ -21,6 +23,10 @@ func usersOf(root string) *users {
 	u := &users{
 		units: map[string][]string{}, prefixes: map[string][]string{},
 		running: store.Running(root), generations: store.Generations(root),
+	}
+	var err error
+	if u.updates, err = generation.Needed(root); err != nil {
+		u.unknown = append(u.unknown, err.Error())
 	}
 	set := units.Load(root, units.SearchPath())
 	for _, p := range set.Problems {
@@ -65,12 +71,23 @@ func (u *users) need(s *store.Stored) string {
 		return "container " + names[0] + " runs from it"
 	}
 	if names := u.generations[s.Digest]; len(names) > 0 {
-		return "generation " + names[0] + " keeps it"
+		return generationName(names[0]) + " keeps it"
+	}
+	if name := u.updates[s.Digest]; name != "" {
+		return "an update of " + name + " is not finished"
 	}
 	if s.Pinned {
 		return "pinned"
 	}
 	return ""
+}
+
+// generationName is what keeps an image, as store.Generations has it, for people.
+func generationName(link string) string {
+	if container, number, ok := strings.Cut(link, "/generations/"); ok {
+		return "generation " + number + " of " + container
+	}
+	return link
 }
 
 // needReference is why a reference has to go on naming what it does.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"syscontainer/pull/generation"
 )
 
 // pullAll fills a store with images, by name.
@@ -76,11 +78,30 @@ func TestPruneKeeps(t *testing.T) {
 		{"specifier in an instance", func() { m.unit("web@plain", f.registry.Address+"/%i:1") }, "web@plain.syscontainer"},
 		{"running container", func() { m.symlink(image("plain"), "run/syscontainer/web/image") }, "web"},
 		{"generation", func() {
-			m.symlink("../../images/"+f.pictures["plain"].digest, "var/lib/syscontainer/containers/web/current")
-		}, "web"},
+			m.unit("web", reference("base"))
+			m.generation("web", reference("base"), f.pictures["plain"].digest)
+		}, "generation 1 of web"},
 		{"older generation", func() {
+			m.unit("web", reference("base"))
+			m.generation("web", reference("base"), f.pictures["plain"].digest)
+			m.generation("web", reference("base"), f.pictures["base"].digest)
+		}, "generation 1 of web"},
+		{"generation of a unit that is masked", func() {
+			m.symlink("/dev/null", unitDir+"/web.syscontainer")
+			m.generation("web", reference("base"), f.pictures["plain"].digest)
+		}, "generation 1 of web"},
+		{"generation without a record", func() {
+			m.unit("web", reference("base"))
 			m.symlink("../../../images/"+f.pictures["plain"].digest, "var/lib/syscontainer/containers/web/generations/3")
-		}, "web"},
+		}, "generation 3 of web"},
+		{"update that is not finished", func() {
+			m.unit("web", reference("base"))
+			locked, err := generation.TryLock(m.root, "web")
+			must(m.t, err)
+			defer locked.Release()
+			_, err = locked.Begin(generation.Update{By: generation.ByAuto, Members: []generation.Member{{Name: "web", Digest: f.pictures["plain"].digest}}})
+			must(m.t, err)
+		}, "an update of web is not finished"},
 		{"pin", func() { m.ok("pin", reference("plain")) }, "pin"},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
@@ -96,7 +117,7 @@ func TestPruneKeeps(t *testing.T) {
 				t.Errorf("%vwant status 1 and %q", r, c.why)
 			}
 
-			for _, dir := range []string{unitDir, "usr/share/containers", "run/containers", "run/syscontainer", "var/lib/syscontainer/containers"} {
+			for _, dir := range []string{unitDir, "usr/share/containers", "run/containers", "run/syscontainer", "var/lib/syscontainer/containers", "var/lib/syscontainer/updates"} {
 				removeAll(t, m.path(dir))
 			}
 			if c.name == "pin" {
@@ -113,6 +134,16 @@ func TestPruneKeeps(t *testing.T) {
 			removeAll(t, m.path(unitDir))
 		})
 	}
+}
+
+// generation makes an image the current one of a container, as if it had been found running.
+func (m *machine) generation(name, reference, digest string) {
+	m.t.Helper()
+	locked, err := generation.TryLock(m.root, name)
+	must(m.t, err)
+	defer locked.Release()
+	_, err = locked.Adopt(name, generation.Record{Digest: digest, Reference: reference, For: reference, Outcome: generation.Good})
+	must(m.t, err)
 }
 
 // dry runs a prune that changes nothing at all; the lines about what stays and about what goes have these words.
