@@ -160,6 +160,33 @@ unpack() {
 	dpkg-deb -x "$tmp"/*.deb "$tmp/x"
 }
 
+# snmpd and all that it loads, as they lie in the root of an image, in $parts/usr/lib/snmpd.
+setup_snmpd() {
+	to=$parts/usr/lib/snmpd
+	[ -x "$to/usr/sbin/snmpd" ] && return
+	is_debian || die "this system is not Debian 12 or 13 and lacks: snmpd"
+	say "fetching snmpd"
+	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+	# What of its dependencies is not installed here; the rest is taken from here.
+	apt_list() { apt-get -s install --reinstall --no-install-recommends snmpd 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p'; }
+	[ -n "$(apt_list)" ] || apt update
+	# shellcheck disable=SC2046
+	(cd "$tmp" && apt download $(apt_list)) || exit 1
+	for package in "$tmp"/*.deb; do dpkg-deb -x "$package" "$tmp/x"; done
+	libraries=$(find "$tmp/x" -name '*.so.*' -exec dirname {} + | sort -u | paste -sd:)
+	mkdir -p "$tmp/root/usr/sbin"
+	cp "$tmp/x/usr/sbin/snmpd" "$tmp/root/usr/sbin/"
+	LD_LIBRARY_PATH=$libraries ldd "$tmp/x/usr/sbin/snmpd" | grep -o '/[^ ]*' | while read -r file; do
+		dir=$(dirname "${file#"$tmp/x"}")
+		mkdir -p "$tmp/root$dir"
+		cp -L "$file" "$tmp/root$dir/"
+	done
+	mkdir -p "$parts/usr/lib"
+	rm -rf "$to"
+	mv "$tmp/root" "$to"
+	rm -rf "$tmp"
+}
+
 # Quadlet to compare with: the machine's, or that of Debian 13, which runs on 12 too; its own podman has none.
 setup_quadlet() {
 	[ -x /usr/libexec/podman/quadlet ] || [ -x "$parts/usr/libexec/podman/quadlet" ] && return
@@ -207,6 +234,7 @@ setup_parts() {
 	part etcd-client etcdctl
 	part catatonit catatonit
 	part netavark netavark
+	setup_snmpd
 	[ -e "$cache/kernel/vmlinuz" ] && return
 	is_debian || die "this system is not Debian 12 or 13 and lacks: linux-image-cloud-amd64"
 	meta=linux-image-cloud-amd64

@@ -120,7 +120,7 @@ func makeFixture(t *testing.T) fixture {
 	for tag, img := range templateImages(base, shell) {
 		put(tag, img)
 	}
-	for tag, img := range atomicImages(t, base, program) {
+	for tag, img := range atomicImages(t, base) {
 		put("public-"+tag, img)
 	}
 	for tag, img := range installImages(base, program, shell) {

@@ -69,14 +69,14 @@ var atomicHostFiles = map[string][]string{
 
 // atomicImages are those of Project Atomic at hand, each around a userland and a script in the place of the program that it
 // had. Of third parties, they are read where they are; without them there are none.
-func atomicImages(t *testing.T, base image.Layer, program image.Entry) map[string]image.Image {
+func atomicImages(t *testing.T, base image.Layer) map[string]image.Image {
 	t.Helper()
 	all := map[string]image.Image{}
 	for name, scripts := range map[string]map[string]string{
 		"hello-world": {"usr/bin/run.sh": "#!/bin/sh\ntrap 'exit 0' TERM\nmkdir /dev/www; echo \"hello $RECEIVER\" >/dev/www/index.html\nhttpd -f -p \"$PORT\" -h /dev/www &\nwait\n"},
 		"etcd":        {"usr/bin/etcd-env.sh": "#!/bin/sh\nexec \"$@\"\n"},
-		"net-snmp": {"usr/bin/run.sh": "#!/bin/sh\ntrap 'exit 0' TERM\n(sleep 0.2; payload notify READY=1 STATUS=serving)\n" +
-			"test -S /dev/log && echo of $NAME >/var/lib/net-snmp/seen\ncat /etc/sysconfig/snmpd >>/var/lib/net-snmp/seen\nwhile :; do sleep 0.05; done\n"},
+		"net-snmp": {"usr/bin/run.sh": "#!/bin/sh\ntest -S /dev/log && echo of $NAME >/var/lib/net-snmp/seen\ncat /etc/sysconfig/snmpd >>/var/lib/net-snmp/seen\n" +
+			"export SNMP_PERSISTENT_DIR=/var/lib/net-snmp\n/usr/sbin/snmpd -f -Lo udp:127.0.0.1:161 & snmpd=$!\ntrap 'kill $snmpd; wait; exit 0' TERM\nwait\n"},
 		"kubernetes-apiserver": {"usr/bin/kube-apiserver-docker.sh": "#!/bin/sh\ntrap 'exit 0' TERM\n" +
 			"echo $(id -u) $(id -g) $(sed -n 's/^CapEff:.//p' /proc/self/status) >/var/run/kubernetes/seen\nwhile :; do sleep 0.05; done\n"},
 	} {
@@ -115,7 +115,13 @@ func atomicImages(t *testing.T, base image.Layer, program image.Entry) map[strin
 			entries = append(entries, server, image.File("etc/hosts", 0o644, "127.0.0.1 localhost\n"))
 		}
 		if name == "net-snmp" {
-			entries = append(entries, program)
+			part := filepath.Join(host.Cache(), "parts/usr/lib/snmpd")
+			host.Need(t, filepath.Join(part, "usr/sbin/snmpd"))
+			daemon, err := image.Tree(part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			layers = append(layers, image.Layer{Entries: daemon})
 		}
 		all[name] = image.Image{Layers: append(layers, image.Layer{Entries: entries}), Config: image.Config{Cmd: []string{"/bin/false"}}}
 	}
@@ -137,6 +143,8 @@ func hostFiles(names []string) (entries []image.Entry) {
 		case strings.HasSuffix(name, "/"):
 		case filepath.Base(filepath.Dir(name)) == "bin":
 			entries = append(entries, image.File(name, 0o755, "#!/bin/sh\necho "+filepath.Base(name)+"\n"))
+		case filepath.Base(name) == "snmpd.conf":
+			entries = append(entries, image.File(name, 0o600, "rocommunity public\nsysLocation machine room\n"))
 		default:
 			entries = append(entries, image.File(name, 0o644, "configured\n"))
 		}

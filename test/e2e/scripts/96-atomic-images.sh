@@ -22,7 +22,7 @@ all() {
 	runc list -q
 }
 # Files whose content or owner is another since then. Images are left to verify: what was linked to the host has another time.
-changed() { find /boot /etc /home /opt /srv /usr /var \( -path $store/repo/objects -o -path $store/images -o -path /var/log -o -path /var/cache -o -path '/var/lib/systemd/*' \) -prune -o -type f -cnewer /tmp/since -print; }
+changed() { find /boot /etc /home /opt /srv /usr /var \( -path $store/repo/objects -o -path $store/images -o -path /var/log -o -path /var/cache -o -path /var/lib/containers/cache -o -path '/var/lib/systemd/*' \) -prune -o -type f -cnewer /tmp/since -print; }
 touch /tmp/since
 all >/tmp/before
 grep -q '^/etc/passwd f' /tmp/before
@@ -58,10 +58,18 @@ test "$(show kv Restart)" = on-failure
 systemctl restart kv
 within 20 put again
 
-# The machine's /dev with a link in it, single files, a child of the shell that tells systemd.
+# The machine's /dev with a link in it, single files, a child of the shell that tells systemd; snmpd is the real one.
 syscontainer install oci:/srv/oci:public-net-snmp --name snmp
 systemctl start snmp
-test "$(show snmp Type) $(show snmp StatusText)" = 'notify serving'
+test "$(show snmp Type) $(show snmp ActiveState)" = 'notify active'
+test "$(stat -c %a /etc/snmp/snmpd.conf)" = 600
+# SNMPv1: get sysLocation.0 of public.
+location() {
+	exec 3<>/dev/udp/127.0.0.1/161
+	printf '\x30\x29\x02\x01\x00\x04\x06public\xa0\x1c\x02\x04\x00\x00\x00\x01\x02\x01\x00\x02\x01\x00\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x06\x00\x05\x00' >&3
+	timeout 5 dd bs=200 count=1 <&3 2>/dev/null | grep -qa 'machine room'
+}
+location
 within 5 grep -qx configured /var/lib/net-snmp/seen
 grep -qx 'of snmp' /var/lib/net-snmp/seen
 
