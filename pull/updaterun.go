@@ -79,6 +79,7 @@ func (u *updater) update(ctx context.Context, members []*renewal) error {
 	defer locked.Release()
 	running := map[string]bool{}
 	var part []*renewal
+	kept := false // by a member whose new image is not to be taken: the others go with it or not at all
 	for _, c := range members {
 		defer c.close()
 		if running[c.name], err = u.look(ctx, c); err == nil {
@@ -89,15 +90,16 @@ func (u *updater) update(ctx context.Context, members []*renewal) error {
 				message: "cannot be updated: " + err.Error()}.tell(u.root)
 			return fmt.Errorf("%s: %w", c.name, interrupted(ctx, err))
 		}
-		takes, err := u.takesPart(c)
+		takes, keeps, err := u.takesPart(c)
 		if err != nil {
 			return err
 		}
 		if takes {
 			part = append(part, c)
 		}
+		kept = kept || keeps
 	}
-	if len(part) == 0 {
+	if len(part) == 0 || kept {
 		return nil
 	}
 	t, err := u.begin(ctx, locked, part, running)
@@ -116,33 +118,34 @@ func (u *updater) update(ctx context.Context, members []*renewal) error {
 	return m.carryOut(ctx)
 }
 
-// takesPart tells whether there is something to do for a container, and says why not.
-func (u *updater) takesPart(c *renewal) (bool, error) {
+// takesPart tells whether there is something to do for a container, and says why not. keeps: and others of its group
+// have to wait.
+func (u *updater) takesPart(c *renewal) (takes, keeps bool, err error) {
 	switch {
 	case c.wanted == nil:
 		fmt.Printf("%s: pinned: Image= names the digest %s\n", c.name, units.ImageDigest(c.reference))
-		return false, nil
+		return false, false, nil
 	case c.upToDate():
 		fmt.Printf("%s: up to date, %s\n", c.name, short(c.wanted.Digest))
-		return false, nil
+		return false, false, nil
 	}
 	if u.skip != nil {
 		if why := u.skip(c); why != "" {
 			u.say("6", "%s: %s", c.name, why)
-			return false, nil
+			return false, true, nil
 		}
 	}
 	known, err := generation.Read(u.root, c.name)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if record, failed := known.HasFailed(c.wanted.Digest); failed && !u.named {
 		u.say("6", "%s: %s has failed before (%s), leaving it alone; syscontainer update %s tries it again", c.name, short(record.Digest), record.Reason, c.name)
-		return false, nil
+		return false, true, nil
 	} else if failed {
 		u.say("5", "%s: %s has failed before (%s), trying it again", c.name, short(record.Digest), record.Reason)
 	}
-	return true, nil
+	return true, false, nil
 }
 
 // begin writes down what is going to be done.
