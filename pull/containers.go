@@ -50,6 +50,7 @@ type known struct {
 	unit        *units.Unit // nil: it has none, or none any more
 	wrong       bool        // the unit has errors
 	always      bool        // Pull=always
+	refused     bool        // its reference leads to an image that failed
 	load        string      // systemd's LoadState; "": there is no systemd to ask
 	generations *generation.Container
 }
@@ -184,7 +185,9 @@ func (m *machineState) container(name string) *known {
 		k.Problems = append(k.Problems, err.Error())
 	}
 	if named, err := store.Lookup(m.root, k.Image); err == nil && k.Next != nil && named.Digest != *k.Next {
-		k.Available = &named.Digest
+		if _, k.refused = g.HasFailed(named.Digest); !k.refused {
+			k.Available = &named.Digest
+		}
 	}
 	return k
 }
@@ -245,7 +248,7 @@ func (k *known) judge(m *machineState) {
 		k.Update = "unfinished"
 	case k.Running != nil && k.Next != nil && *k.Running != *k.Next:
 		k.Update = "restart"
-	case last.Number > k.Current && last.Outcome == generation.Failed:
+	case last.Number > k.Current && last.Outcome == generation.Failed || k.refused:
 		k.Update = "failed"
 	case k.Available != nil:
 		k.Update = "available"

@@ -282,7 +282,7 @@ State: -
 Image: example.org/web:1
 Next start: sha256:one (generation 2, good)
 Back to: sha256:two (generation 1)
-Update: the last one was taken back
+Update: the newer image that there was failed
 Held: yes
 Last update: TIME, by update: failed, it exits; at once`
 	if got := s.shorten(must(t, s.root, "status", "web")); got != want {

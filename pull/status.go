@@ -163,7 +163,7 @@ func (s *status) updateLine() string {
 	case "restart":
 		return "the next start runs another image"
 	case "failed":
-		return "the last one was taken back"
+		return "the newer image that there was failed"
 	case "available":
 		return *s.Available + " is in the store"
 	case "pinned":
