@@ -167,6 +167,8 @@ func (p *pruner) image(image *store.Stored) (removed bool, err error) {
 			why = "being fetched"
 		} else if image, err = again(p.root, image); image == nil || err != nil {
 			return false, err
+		} else if err := p.users.refresh(p.root); err != nil {
+			return false, err
 		} else {
 			why = p.reason(image)
 		}

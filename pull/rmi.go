@@ -62,6 +62,9 @@ func (p *pruner) rmi(ctx context.Context, word string) error {
 		return err
 	}
 	defer lock.Release()
+	if err := p.users.refresh(p.root); err != nil {
+		return err
+	}
 	if reference != "" && len(image.References) > 1 {
 		if why := p.users.needReference(reference); why != "" {
 			return fmt.Errorf("still needed: %s", why)

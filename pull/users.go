@@ -20,12 +20,8 @@ type users struct {
 
 // usersOf asks all unit files, all bundles and all generations below root.
 func usersOf(root string) *users {
-	u := &users{
-		units: map[string][]string{}, prefixes: map[string][]string{},
-		running: store.Running(root), generations: store.Generations(root),
-	}
-	var err error
-	if u.updates, err = generation.Needed(root); err != nil {
+	u := &users{units: map[string][]string{}, prefixes: map[string][]string{}}
+	if err := u.refresh(root); err != nil {
 		u.unknown = append(u.unknown, err.Error())
 	}
 	set := units.Load(root, units.SearchPath())
@@ -36,6 +32,14 @@ func usersOf(root string) *users {
 		u.add(unit)
 	}
 	return u
+}
+
+// refresh asks anew for all but the units. Who holds an image's lock, and finds nothing that needs it, may remove it: an
+// update writes down what it needs before it takes the lock.
+func (u *users) refresh(root string) (err error) {
+	u.running, u.generations = store.Running(root), store.Generations(root)
+	u.updates, err = generation.Needed(root)
+	return err
 }
 
 func (u *users) add(unit *units.Unit) {

@@ -1,6 +1,7 @@
 package generation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -141,12 +142,33 @@ func (t *Transaction) Switch() error {
 			return fmt.Errorf("make generation %d of %s: %w", m.To, m.Name, err)
 		}
 	}
+	// From here on each image is kept. One that a prune was just removing is gone now, or stays.
+	for _, m := range t.Members {
+		if err := t.locked.stays(m); err != nil {
+			return fmt.Errorf("switch %s: %w", m.Name, err)
+		}
+	}
 	for _, m := range t.Members {
 		if err := t.locked.setCurrent(m.Name, m.To); err != nil {
 			return err
 		}
 	}
 	return t.enter(Judging)
+}
+
+// stays waits until nobody is removing the image of a member, and looks whether it is there.
+func (l *Locked) stays(m Member) error {
+	w, err := store.OpenWriter(l.root)
+	if err != nil {
+		return err
+	}
+	lock, err := w.LockImage(context.Background(), m.Digest, nil)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	_, err = store.ByDigest(l.root, m.Digest, m.Reference)
+	return err
 }
 
 // Good makes the new generations good, those that did not run unjudged, and ends the update. publish is called for each
