@@ -92,9 +92,9 @@ func report(err error) int {
 }
 
 // priority marks a line's level for the journal, see sd-daemon(3); people at a
-// terminal are spared it.
+// terminal are spared it, whose shell may be a service's, too.
 func priority(level string) string {
-	if os.Getenv("JOURNAL_STREAM") == "" && os.Getenv("INVOCATION_ID") == "" {
+	if os.Getenv("JOURNAL_STREAM") == "" && os.Getenv("INVOCATION_ID") == "" || isTerminal(2) {
 		return ""
 	}
 	return "<" + level + ">"

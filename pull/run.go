@@ -142,8 +142,10 @@ func parseRun(root string, args []string) (*runOptions, error) {
 }
 
 // onTerminal tells whether standard input is one.
-func onTerminal() bool {
-	_, err := unix.IoctlGetTermios(0, unix.TCGETS)
+func onTerminal() bool { return isTerminal(0) }
+
+func isTerminal(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err == nil
 }
 

@@ -104,6 +104,13 @@ test "$(show tool ActiveState)" = active
 # On a terminal, with one.
 echo | script -qec 'tool a b' /tmp/typescript || :
 says 'on a terminal' <(sed 1d /tmp/typescript)
+# People at a terminal see no mark for the journal, even where their shell is a service as this script is.
+script -qec 'syscontainer run no-such-tool true' /tmp/typescript </dev/null || :
+says 'syscontainer: run: ' no-such-tool /tmp/typescript
+fails grep '<[0-9]>' /tmp/typescript
+script -qec 'syscontainer exec no-such-tool true' /tmp/typescript </dev/null || :
+says 'syscontainer: there is no unit "no-such-tool"' /tmp/typescript
+fails grep '<[0-9]>' /tmp/typescript
 # Of a unit it is the unit that says what runs; an image has a registry before its name.
 status_of syscontainer run --rm tool true
 test $status = 125
@@ -114,6 +121,9 @@ status_of syscontainer run no-such-tool true
 test $status = 125
 says 'no-such-tool' registry /tmp/err
 systemctl stop tool
+status_of syscontainer run tool echo '$x'
+test $status = 125
+says 'hint: systemctl start tool; or, in a container of its own' "syscontainer run oci:/srv/oci:wrapped echo '\$x'" /tmp/err
 syscontainer run tool
 within 5 processes tool | grep -q .
 syscontainer uninstall --data tool
