@@ -3,15 +3,20 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"syscontainer/pull/generation"
+	"syscontainer/pull/store"
 	"syscontainer/test/host"
 )
 
@@ -77,11 +82,65 @@ var scenes = []scene{
 		func(f *fixture) []string { return []string{"rmi", longName} },
 		func(m *machine, f *fixture) bool { return m.leads(longName) == "" }},
 	{"prune", havePlain, func(f *fixture) []string { return []string{"prune", "--grace=0"} }, hasNoPlain},
+	{"update", oldWeb, func(*fixture) []string { return []string{"update", "web"} },
+		func(m *machine, f *fixture) bool { return m.deployed(f, "plain") }},
+	{"rollback", newWeb, func(*fixture) []string { return []string{"rollback", "web"} },
+		func(m *machine, f *fixture) bool { return m.deployed(f, "kinds") }},
+	{"retire", func(m *machine, f *fixture) {
+		newWeb(m, f)
+		locked, err := generation.TryLock(m.root, "web")
+		must(m.t, err)
+		defer locked.Release()
+		must(m.t, locked.Judge("web", 2, generation.Good, ""))
+		m.ok("pull", f.reference("plain"))
+		m.write(unitDir+"/web.syscontainer", "[Container]\nImage="+f.reference("plain")+"\n[Update]\nKeep=1\n")
+	}, func(*fixture) []string { return []string{"prune", "--grace=0"} }, func(m *machine, f *fixture) bool {
+		_, err := os.Stat(m.store("images", f.pictures["kinds"].digest))
+		return m.deployed(f, "plain") && errors.Is(err, fs.ErrNotExist)
+	}},
+	{"uninstall", newWeb, func(*fixture) []string { return []string{"uninstall", "web"} }, func(m *machine, f *fixture) bool {
+		_, err := os.Stat(m.store("containers/web"))
+		return errors.Is(err, fs.ErrNotExist)
+	}},
 	{"pin", func(*machine, *fixture) {}, func(f *fixture) []string { return []string{"pin", f.reference("base")} },
 		func(m *machine, f *fixture) bool { return m.image(f, "base").Pinned }},
 	{"unpin", func(m *machine, f *fixture) { m.ok("pin", f.reference("base")) },
 		func(f *fixture) []string { return []string{"unpin", f.reference("base")} },
 		func(m *machine, f *fixture) bool { return !m.image(f, "base").Pinned }},
+}
+
+// oldWeb is a container that a unit wants to be plain, and that is kinds for now; newWeb was updated, but nobody looked.
+func oldWeb(m *machine, f *fixture) {
+	m.ok("pull", f.reference("kinds"))
+	m.ok("tag", f.reference("kinds"), f.reference("plain"))
+	m.ok("rmi", f.reference("kinds"))
+	m.unit("web", f.reference("plain"))
+}
+
+func newWeb(m *machine, f *fixture) {
+	oldWeb(m, f)
+	m.ok("update", "web")
+}
+
+// deployed tells whether the next start of web takes an image.
+func (m *machine) deployed(f *fixture, name string) bool {
+	image, err := store.Deployed(m.root, "web", f.reference("plain"))
+	return err == nil && image.Digest == f.pictures[name].digest
+}
+
+// wholeWeb checks that a start of web takes the old image or the new one, and that records can be read, whatever happened.
+func (m *machine) wholeWeb(f *fixture) error {
+	c, err := generation.Read(m.root, "web")
+	if err != nil {
+		return err
+	}
+	if _, err := generation.Updates(m.root); err != nil {
+		return err
+	}
+	if now, ok := c.Now(); ok && !m.deployed(f, "plain") && !m.deployed(f, "kinds") {
+		return fmt.Errorf("web is at %+v, which is not there", now)
+	}
+	return errors.Join(c.Problems...)
 }
 
 func havePlain(m *machine, f *fixture) { m.ok("pull", f.reference("plain")) }
@@ -144,7 +203,7 @@ func (s scene) hurt(t *testing.T, d *disk, m *machine, f *fixture, calls, harm s
 	if s.name == "repair" && r.code != 0 {
 		m.ok(args...) // until then what was damaged is
 	}
-	if err := m.inspect(f); err != nil {
+	if err := errors.Join(m.inspect(f), m.wholeWeb(f)); err != nil {
 		t.Fatalf("%s%v", what, err)
 	}
 	if r.code == 0 && !s.done(m, f) {
@@ -154,7 +213,8 @@ func (s scene) hurt(t *testing.T, d *disk, m *machine, f *fixture, calls, harm s
 		t.Fatalf("%s%v", what, v)
 	}
 	// The same once more is fine, and so is the next pull, which leaves nothing of this.
-	if again := m.run(args...); again.code != 0 && !(args[0] == "rmi" && strings.Contains(again.stderr, "not in the store")) {
+	if again := m.run(args...); again.code != 0 && !(args[0] == "rmi" && strings.Contains(again.stderr, "not in the store")) &&
+		!(slices.Contains([]string{"rollback", "uninstall"}, args[0]) && s.done(m, f)) {
 		t.Fatalf("%sonce more: %v", what, again)
 	}
 	if !s.done(m, f) {
