@@ -26,7 +26,7 @@ type serviceState struct {
 	lived             time.Duration
 	restarts          uint32 // by Restart=
 	startTimeout      time.Duration
-	started           time.Time // of the main process
+	stale             bool // its files were changed since systemd has read them
 }
 
 // noTimeout is systemd's infinity.
@@ -54,7 +54,7 @@ func stateOf(ctx context.Context, conn *dbus.Conn, service string) (s serviceSta
 	if from, to := moment("ExecMainStartTimestampMonotonic"), moment("ExecMainExitTimestampMonotonic"); from > 0 && to > from {
 		s.lived = time.Duration(to-from) * time.Microsecond
 	}
-	s.started = time.UnixMicro(int64(moment("ExecMainStartTimestamp")))
+	s.stale, _ = properties["NeedDaemonReload"].(bool)
 	s.startTimeout = noTimeout
 	if usec := moment("TimeoutStartUSec"); usec < uint64(noTimeout/time.Microsecond) {
 		s.startTimeout = time.Duration(usec) * time.Microsecond

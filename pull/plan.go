@@ -42,6 +42,7 @@ type renewal struct {
 	reference string           // that was asked for
 	local     bool             // what reference names in the store is wanted, no registry is asked
 	old       *store.Image     // nil: it has none
+	up        bool             // its service runs, from old
 	source    *registry.Source // nil: nothing has to be fetched
 	wanted    *registry.Image  // nil: pinned, and that is what it has
 }

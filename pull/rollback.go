@@ -120,7 +120,7 @@ func (u *updater) backMember(ctx context.Context, locked *generation.Locked, c *
 	if c.old == nil {
 		return member, errors.New("it has no image yet")
 	}
-	if err := u.adopt(locked, c, running); err != nil {
+	if err := u.adopt(locked, c); err != nil {
 		return member, err
 	}
 	known, err := locked.Read(c.name)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -177,7 +179,13 @@ func (m *move) judge(ctx context.Context, before map[string]string) (failed map[
 	for _, name := range active {
 		c := m.renewal(name)
 		h := &health{root: m.root, name: name, before: before[name], notify: c.Notify, rules: &c.Update}
-		go func() { verdicts <- verdict{name, h.watch(ctx, m.systemd.conn)} }()
+		go func() {
+			err := h.watch(ctx, m.systemd.conn)
+			if err == nil {
+				err = m.runsNew(name)
+			}
+			verdicts <- verdict{name, err}
+		}()
 	}
 	failed = map[string]string{}
 	var late sync.Once
@@ -200,6 +208,16 @@ func (m *move) judge(ctx context.Context, before map[string]string) (failed map[
 		return failed, nil
 	}
 	return nil, others
+}
+
+// runsNew wants a container that runs to do so from its new image.
+func (m *move) runsNew(name string) error {
+	target, err := os.Readlink(filepath.Join(store.Bundle(m.root, name), store.BundleLink))
+	i := slices.IndexFunc(m.Members, func(member generation.Member) bool { return member.Name == name })
+	if err != nil || filepath.Base(target) == m.Members[i].Digest {
+		return nil
+	}
+	return fmt.Errorf("%s runs %s all the same: is Image= another one than when systemd has read its unit?\nhint: systemctl daemon-reload", name, short(filepath.Base(target)))
 }
 
 // undo takes all members back, because some failed, or for another reason if none did, and tells what became of it.

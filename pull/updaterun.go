@@ -25,9 +25,12 @@ func (u *updater) look(ctx context.Context, c *renewal) (running bool, err error
 		return false, err
 	}
 	running = state.wanted()
+	if running && state.stale {
+		return running, fmt.Errorf("its unit was changed since systemd has read it\nhint: systemctl daemon-reload")
+	}
 	if target, err := os.Readlink(filepath.Join(store.Bundle(u.root, c.name), store.BundleLink)); err == nil && running {
 		if image, err := store.ByDigest(u.root, filepath.Base(target), c.Image); err == nil {
-			c.old = &image
+			c.old, c.up = &image, state.up()
 			return running, nil
 		}
 	}
@@ -139,6 +142,13 @@ func (u *updater) takesPart(c *renewal) (takes, keeps bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
+	switch held := known.Held || c.Update.Hold; {
+	case held && u.by == generation.ByUpdate && !u.named:
+		u.say("6", "%s: held, leaving it alone; syscontainer update %s updates it all the same", c.name, c.name)
+		return false, true, nil
+	case held && u.named:
+		u.say("5", "%s: held, updating it because that was asked for by name", c.name)
+	}
 	if record, failed := known.HasFailed(c.wanted.Digest); failed && !u.named {
 		u.say("6", "%s: %s has failed before (%s), leaving it alone; syscontainer update %s tries it again", c.name, short(record.Digest), record.Reason, c.name)
 		return false, true, nil
@@ -156,7 +166,7 @@ func (u *updater) begin(ctx context.Context, locked *generation.Locked, part []*
 	record := generation.Update{By: u.by, Group: part[0].Update.Group}
 	for _, c := range part {
 		if c.old != nil {
-			if err := u.adopt(locked, c, running[c.name]); err != nil {
+			if err := u.adopt(locked, c); err != nil {
 				return nil, err
 			}
 		}
@@ -173,9 +183,9 @@ func (u *updater) begin(ctx context.Context, locked *generation.Locked, part []*
 }
 
 // adopt makes a generation of what a container has, unless it is one: there must be something to go back to.
-func (u *updater) adopt(locked *generation.Locked, c *renewal, running bool) error {
+func (u *updater) adopt(locked *generation.Locked, c *renewal) error {
 	outcome := generation.Unjudged
-	if running {
+	if c.up {
 		outcome = generation.Good
 	}
 	_, err := locked.Adopt(c.name, generation.Record{Digest: c.old.Digest, Reference: c.Image, For: c.Image, Outcome: outcome})

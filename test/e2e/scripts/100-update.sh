@@ -58,4 +58,46 @@ says '/new' /tmp/out
 says 'set-user-ID' /tmp/out
 syscontainer update app
 runs app two
+
+# systemd has not read what the file says now: it would start something else than what is judged.
+release one
+echo '# changed' >>/etc/containers/systemd/app.syscontainer
+fails syscontainer update app 2>/tmp/err
+says 'app: its unit was changed' /tmp/err
+says 'hint: systemctl daemon-reload' /tmp/err
+systemctl daemon-reload
+runs app two
+
+# What is held goes when it is named.
+release three
+syscontainer hold app
+syscontainer update --all 2>/tmp/err
+says 'app: held, leaving it alone' /tmp/err
+runs app two
+syscontainer update app 2>/tmp/err
+says 'app: held' 'by name' /tmp/err
+runs app three
+
+# Another image than the unit names, for once; --no-restart waits for the next start.
+syscontainer update --image 127.0.0.1:5000/app:one --no-restart app >/tmp/out
+says 'from the next start on' /tmp/out
+runs app three
+systemctl restart app
+runs app one
+syscontainer update app
+runs app three
+
+# How long nobody is there: with an update, with a rollback, and with a plain restart. Seen by the clock of systemd.
+down() {
+	local from to
+	from=$(show app InactiveEnterTimestampMonotonic)
+	to=$(show app ActiveEnterTimestampMonotonic)
+	echo "$1: stopping $(($(show app InactiveEnterTimestampMonotonic) - $(show app ActiveExitTimestampMonotonic))) us, down $((to - from)) us"
+}
+release two
+systemctl restart app; down restart
+syscontainer update app; down update
+began=$(cut -d. -f1,2 /proc/uptime | tr -d .)
+syscontainer rollback app; down rollback
+echo "rollback, with HealthSec=1: $(($(cut -d. -f1,2 /proc/uptime | tr -d .) - began))0 ms"
 sound
