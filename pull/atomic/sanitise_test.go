@@ -66,6 +66,8 @@ var old = []struct {
 		`{"destination":"/proc","type":"bind","source":"/proc","options":["rbind"]}`},
 	{"mode of a tmpfs stays", `"capabilities": {}`, ``, `"mounts": [{"type": "tmpfs", "source": "tmpfs", "destination": "/mnt", "options": ["mode=755"]}]`, "",
 		`{"destination":"/mnt","type":"tmpfs","source":"tmpfs","options":["mode=755"]}`},
+	{"cgroups stay", `"capabilities": {}`, ``, `"mounts": [{"type": "cgroup", "source": "cgroup", "destination": "/mnt", "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]}]`, "",
+		`{"destination":"/mnt","type":"cgroup","source":"cgroup","options":["nosuid","noexec","nodev","relatime","ro"]}`},
 	{"mount twice", `"capabilities": {}`, ``, `"mounts": [{"type": "tmpfs", "source": "a", "destination": "/mnt"}, {"type": "tmpfs", "source": "b", "destination": "/tmp"},
 		{"type": "tmpfs", "source": "c", "destination": "/mnt/"}]`, "mount /mnt is there twice, the last counts",
 		`"mounts":[{"destination":"/tmp","type":"tmpfs","source":"b"},{"destination":"/mnt","type":"tmpfs","source":"c"}]`},
@@ -151,6 +153,11 @@ func TestSanitise(t *testing.T) {
 	labelled := oldConfig(`"selinuxLabel": "a:b:c:s0"`, `"mountLabel": "a:b:c:s0"`, "")
 	if spec, _, err := Sanitise([]byte(labelled), Machine{SELinux: true}); err != nil || spec.Process.SelinuxLabel == "" || spec.Linux.MountLabel == "" {
 		t.Error("labels went although there is SELinux", err)
+	}
+	moved := oldConfig(`"capabilities": {}`, `"selinuxProcessLabel": "x:y:z:s0", "apparmorProfile": "old"`, "")
+	if spec, changes, err := Sanitise([]byte(moved), Machine{SELinux: true}); err != nil || spec.Process.SelinuxLabel != "x:y:z:s0" || spec.Process.ApparmorProfile != "old" ||
+		strings.Join(changes, "\n") != "linux.selinuxProcessLabel moves to process.selinuxLabel\nlinux.apparmorProfile moves to process.apparmorProfile" {
+		t.Errorf("labels below linux: %q, %v", changes, err)
 	}
 	evil := oldConfig(`"selinuxLabel": "a:b:c:s0"`, `"mountLabel": "a\",upperdir=/etc,x=\""`, "")
 	if spec, changes, err := Sanitise([]byte(evil), Machine{SELinux: true}); err != nil || spec.Linux.MountLabel != "" || !strings.Contains(strings.Join(changes, "\n"), "is no label") {
