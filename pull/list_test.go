@@ -225,6 +225,33 @@ web example.org/web:1 two 2 - good available`
 	}
 }
 
+// verify names records that nobody can read, and generations without their image.
+func TestVerifyGenerations(t *testing.T) {
+	s := newDeployedScene(t)
+	s.unit("web", "[Container]\nImage="+s.tag+"\n")
+	s.adopt("web", s.one)
+	s.update("web", s.two, endsWell)
+	s.adopt("db", s.one)
+	s.adopt("cut", s.one)
+	must(t, s.root, "verify")
+	dir := filepath.Join(s.root, store.Dir)
+	writeFile(t, dir+"/containers/db/generations/1.json", "{")
+	writeFile(t, dir+"/containers/cut/generations/notes", "")
+	writeFile(t, dir+"/updates/x.json", "")
+	if err := os.RemoveAll(dir + "/images/" + s.two); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, code := command(t, "--root", s.root, "verify")
+	for _, says := range []string{
+		"the store: read the generations of db: ", "the store: " + dir + "/containers/cut/generations/notes: it is neither",
+		"the store: read " + dir + "/updates/x.json: unexpected end", "sha256:" + s.two + ": " + dir + "/containers/web/generations/2 leads to no image",
+	} {
+		if !strings.Contains(stdout, says) || code != 1 {
+			t.Errorf("status %d, want %q in\n%s", code, says, stdout)
+		}
+	}
+}
+
 func TestHistory(t *testing.T) {
 	s := newDeployedScene(t)
 	s.unit("web", "[Container]\nImage="+s.tag+"\n")

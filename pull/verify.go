@@ -83,6 +83,7 @@ func runVerify(ctx context.Context, root string, args []string) error {
 		if err := verifyRefs(root); err != nil {
 			found(problem{Path: store.RepoOf(root, false), Problem: err.Error()})
 		}
+		verifyGenerations(root, found)
 	}
 	if err := verify(ctx, root, images, found); err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestFindImageDeployed(t *testing.T) {
 		{"never", "generations/2", `{"digest":"` + b + `","for":"q.io/a:1"}`, "never", b, ""},
 		{"always", "generations/2", `{"digest":"` + b + `","for":"q.io/a:1"}`, "always", a, "cannot be fetched"},
 		{"for another", "generations/2", `{"digest":"` + b + `","for":"q.io/b:1"}`, "", a, ""},
-		{"given up", "generations/2", `{"digest":"` + strings.Repeat("c", 64) + `","for":"q.io/a:1"}`, "", a, ""},
+		{"given up", "generations/2", `{"digest":"` + strings.Repeat("c", 64) + `","for":"q.io/a:1"}`, "", a, "generation 2 of web, sha256:cccc"},
 		{"bent", "../../images/" + b, `{"digest":"` + b + `","for":"q.io/a:1"}`, "", a, "want generations/N"},
 		{"out of the store", "generations/2", `{"digest":"../../../../` + b + `","for":"q.io/a:1"}`, "", a, "is no digest"},
 		{"no JSON", "generations/2", "\x00\x00", "", a, "2.json: invalid character"},

@@ -10,9 +10,12 @@ import (
 	"strings"
 )
 
+// ErrImageGone is that of a generation whose image is in no store; it is an fs.ErrNotExist.
+var ErrImageGone = fmt.Errorf("its image is gone: %w", fs.ErrNotExist)
+
 // Deployed is the image that a container's current generation has, for the start path: name is the service's, without
 // ".service", reference the canonical Image= of its unit. The error is fs.ErrNotExist if there is no generation, if it was
-// made for another Image=, or if its image is in no store; any other error means that nobody can tell.
+// made for another Image=, or, as ErrImageGone, if its image is in no store; any other error means that nobody can tell.
 func Deployed(root, name, reference string) (Image, error) {
 	dir := filepath.Join("/", root, Dir, "containers", name)
 	link := filepath.Join(dir, "current")
@@ -42,7 +45,11 @@ func Deployed(root, name, reference string) (Image, error) {
 	if record.For != reference {
 		return Image{}, fmt.Errorf("generation %s of %s is for %s: %w", number, name, record.For, fs.ErrNotExist)
 	}
-	return ByDigest(root, record.Digest, reference)
+	image, err := ByDigest(root, record.Digest, reference)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("generation %s of %s, sha256:%s: %w", number, name, record.Digest, ErrImageGone)
+	}
+	return image, err
 }
 
 // ByDigest finds an image of either store by the digest of its manifest; reference is what it gets as its name. None is

@@ -76,3 +76,6 @@ generation 1 "$old"
 rm -r $store/images/$old
 systemctl restart web
 runs "$new"
+logged web 'generation 1 of web' "sha256:$old: its image is gone" 'starting with'
+fails syscontainer verify >/tmp/out
+says containers/web/generations/1 'leads to no image' /tmp/out
