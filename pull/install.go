@@ -94,7 +94,7 @@ func runInstall(ctx context.Context, root string, args []string) error {
 	switch {
 	case in.exists && in.old == text:
 		fmt.Fprintf(os.Stderr, "%s is as it would be written\n", in.file)
-		return nil
+		return reloadSystemd(in.root) // whoever wrote it may have been killed before this
 	case in.exists && !in.yes:
 		io.WriteString(os.Stdout, unified(in.file, in.file, in.old, text))
 		return fmt.Errorf("%s is there already, and differs from what would be written\nhint: --yes replaces it; what is your own belongs into %s.d/NAME.conf", in.file, in.file)

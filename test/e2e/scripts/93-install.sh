@@ -28,6 +28,13 @@ syscontainer check --image $image --set WORD=x | grep 'note: config.json.templat
 # Two of one image. The file is all there is; the service is enabled, and not started.
 test "$(syscontainer install $image --name one --set 'WORD=good "day", 100% \' --set NOTE=first)" = $d/one.syscontainer
 syscontainer install --name=two --set WORD=hello $image
+# As a kill would leave it, before systemd had heard of the file: the next try puts that right.
+mv $d/two.syscontainer /tmp/
+systemctl daemon-reload
+mv /tmp/two.syscontainer $d/
+test "$(show two LoadState)" = not-found
+syscontainer install --name=two --set WORD=hello $image
+test "$(show two LoadState)" = loaded
 test "$(trace | diff /tmp/before - | grep '^[<>]' | grep -cv /run/systemd/generator)" = 2
 test "$(show one ActiveState) $(show one LoadState)" = 'inactive loaded'
 show multi-user.target Wants | tr ' ' '\n' | grep -x two.service
