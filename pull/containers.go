@@ -99,10 +99,8 @@ func (m *machineState) names() []string {
 	}
 	entries, _ := os.ReadDir(filepath.Join("/", m.root, store.Dir, "containers"))
 	for _, e := range entries {
-		for _, record := range []string{"current", "hold", "generations"} {
-			if _, err := os.Lstat(filepath.Join("/", m.root, store.Dir, "containers", e.Name(), record)); err == nil {
-				names[e.Name()] = true
-			}
+		if generation.Recorded(m.root, e.Name()) {
+			names[e.Name()] = true
 		}
 	}
 	maps.DeleteFunc(names, func(name string, is bool) bool { return !is || generation.CheckName(name) != nil })

@@ -170,11 +170,15 @@ func age(then, now time.Time) string {
 	return "just now"
 }
 
-// of are the names of units and running containers that use an image, sorted.
+// of are the names of units and containers that use an image, run from it or may go back to it, sorted.
 func (u *users) of(s *store.Stored) []string {
 	names := append([]string{}, u.running[s.Digest]...)
 	for _, reference := range s.References {
 		names = append(names, u.units[reference]...)
+	}
+	for _, link := range u.generations[s.Digest] {
+		name, _, _ := strings.Cut(link, "/")
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

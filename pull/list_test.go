@@ -225,6 +225,21 @@ web example.org/web:1 two 2 - good available`
 	}
 }
 
+// What a rollback goes back to has a user.
+func TestImagesOfGenerations(t *testing.T) {
+	s := newDeployedScene(t)
+	s.adopt("web", s.one)
+	s.update("web", s.two, endsWell)
+	s.adopt("db", s.two)
+	users := map[string]string{}
+	for _, i := range imagesOf(t, s.root) {
+		users[strings.TrimPrefix(i.Digest, "sha256:")] = strings.Join(i.Containers, " ")
+	}
+	if users[s.one] != "web" || users[s.two] != "db web" {
+		t.Errorf("users are %v", users)
+	}
+}
+
 // verify names records that nobody can read, and generations without their image.
 func TestVerifyGenerations(t *testing.T) {
 	s := newDeployedScene(t)

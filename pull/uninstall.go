@@ -207,8 +207,7 @@ func (r *removal) takeBack(ctx context.Context, service string) error {
 func (r *removal) lockGenerations(ctx context.Context) (*generation.Locked, []string, error) {
 	var names []string
 	for _, service := range r.services {
-		c, err := generation.Read(r.root, service)
-		if err != nil || c.Current != 0 || len(c.Generations)+len(c.Problems) > 0 || c.Held {
+		if generation.Recorded(r.root, service) {
 			names = append(names, service)
 		}
 	}

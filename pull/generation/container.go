@@ -147,7 +147,15 @@ func (c *Container) before(n int) int {
 	return 0
 }
 
-// List reads all containers below root that have generations or are held, by name. What cannot be read are errors, and
+// Recorded tells whether anything is recorded of a container's generations, be it what an interruption left.
+func Recorded(root, name string) bool {
+	return CheckName(name) == nil && slices.ContainsFunc([]string{"current", "previous", "hold", "generations"}, func(record string) bool {
+		_, err := os.Lstat(filepath.Join(containerDir(root, name), record))
+		return err == nil
+	})
+}
+
+// List reads all containers below root of which something is recorded, by name. What cannot be read are errors, and
 // the others are returned all the same.
 func List(root string) ([]*Container, error) {
 	entries, err := os.ReadDir(containersDir(root))
@@ -160,15 +168,15 @@ func List(root string) ([]*Container, error) {
 	var all []*Container
 	var errs []error
 	for _, e := range entries {
-		if CheckName(e.Name()) != nil {
+		if !Recorded(root, e.Name()) {
 			continue
 		}
 		c, err := Read(root, e.Name())
 		if err != nil {
 			errs = append(errs, err)
-		} else if c.Current != 0 || len(c.Generations)+len(c.Problems) > 0 || c.Held {
-			all = append(all, c)
+			continue
 		}
+		all = append(all, c)
 	}
 	return all, errors.Join(errs...)
 }

@@ -436,6 +436,21 @@ func TestForget(t *testing.T) {
 	s.runs("two", "", "")
 }
 
+// What a kill in the middle of Forget left is found again.
+func TestForgetAgain(t *testing.T) {
+	s := newScene(t)
+	l := s.lock("web")
+	dir := generationsDir(containerDir(s.root, "web"))
+	ok(t, os.MkdirAll(dir, 0o700))
+	if all := must[[]*Container](t)(List(s.root)); len(all) != 1 || !Recorded(s.root, "web") {
+		t.Errorf("listed are %v", all)
+	}
+	ok(t, l.Forget("web"))
+	if all := must[[]*Container](t)(List(s.root)); len(all) != 0 || Recorded(s.root, "web") {
+		t.Errorf("listed are %v", all)
+	}
+}
+
 // Generations is what a container's Retention counts from: days are of when a generation was made.
 func TestBeyondDays(t *testing.T) {
 	at := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
