@@ -20,7 +20,7 @@ import (
 
 func main() {
 	runs := flag.Int("runs", 30, "")
-	only := flag.String("only", "", "generator, start, newer, vm or pull")
+	only := flag.String("only", "", "generator, start, newer, vm, pull or releases")
 	inside := flag.String("inside", "", "for bench itself, on a host")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -36,7 +36,7 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, int) error
-	}{{"generator", benchGenerator}, {"start", benchStart}, {"newer", benchStartNewer}, {"vm", benchStartVM}, {"pull", benchPull}} {
+	}{{"generator", benchGenerator}, {"start", benchStart}, {"newer", benchStartNewer}, {"vm", benchStartVM}, {"pull", benchPull}, {"releases", benchReleases}} {
 		if *only != "" && *only != part.name {
 			continue
 		}

@@ -98,6 +98,7 @@ type puller struct {
 	last      string   // where the last of our pulls went
 	grown     int64    // bytes that a checkout took
 	usage     [2]usage
+	size      string // of a disk, 2G when empty
 }
 
 // bench measures, each beside the others: a pull, podman's, the null run, which fetches, unpacks and hashes the same and
@@ -133,7 +134,7 @@ func (p *puller) mount() error {
 	_, port, _ := strings.Cut(p.reference, ":")
 	port, _, _ = strings.Cut(port, "/")
 	const script = `mkdir "$1"
-truncate -s 2G "$1.img"
+truncate -s "${3:-2G}" "$1.img"
 mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$1.img"
 loop=$(losetup --direct-io=on --find --show "$1.img")
 mount "$loop" "$1"
@@ -150,7 +151,7 @@ printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$2" >"$1/et
 		p.disks = []string{dir}
 	}
 	disk := filepath.Join(p.disks[0], fmt.Sprint(len(p.disks)))
-	if out, err := exec.Command("sh", "-ec", script, "sh", disk, port).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", "-ec", script, "sh", disk, port, p.size).CombinedOutput(); err != nil {
 		return fmt.Errorf("make a disk: %w: %s", err, out)
 	}
 	p.disks = append(p.disks, disk)
@@ -203,7 +204,10 @@ func (p *puller) nothingBut(u *usage) error {
 }
 
 func (p *puller) podman() error {
-	disk := p.next()
+	return p.podmanTo(p.next())
+}
+
+func (p *puller) podmanTo(disk string) error {
 	if err := p.run(&p.usage[1], "podman", "--root", disk+"/podman", "--runroot", "/run/podman-bench", "--storage-driver", "overlay",
 		"pull", "--quiet", "--tls-verify=false", p.reference); err != nil {
 		return err
