@@ -7,6 +7,7 @@
 //
 //	# disk: TARGET SIZE [OPTIONS]   an ext4 file system of its own
 //	# shutdown                      the host stops its units in order afterwards
+//	# reboots                       the host may reboot; the script then runs again
 //	# needs: crun                   skipped where crun cannot run
 //	# needs: FOLDER                 of third parties, beside this tree: skipped without it
 package e2e
@@ -88,6 +89,8 @@ func runScript(t *testing.T, f fixture, root, script string) {
 			o.Disks = append(o.Disks, disk)
 		case len(words) == 2 && words[1] == "shutdown":
 			o.Shutdown = true
+		case len(words) == 2 && words[1] == "reboots":
+			o.Reboots = true
 		case len(words) == 3 && words[1] == "needs:" && words[2] == "crun":
 			host.Need(t, "crun")
 			if !host.CrunWorks(root) {

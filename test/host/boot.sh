@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs in a mount namespace of its own: every mount below ends with the last process in it, whatever kills that.
-# work, lower, stage, parts, result, machine, cgroup and disks come from host.go, and options for systemd-nspawn as arguments.
+# work, lower, stage, parts, result, machine, cgroup, disks and reboots come from host.go, and options for systemd-nspawn as arguments.
 set -eu
 
 mount -t tmpfs -o mode=755,size=80% host "$work"
@@ -52,8 +52,15 @@ fi
 # cgroup v2 inside, whatever the machine has: runc finds no usable cgroup otherwise. The two groups of system calls are
 # for its session keyring and device filter.
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-exec systemd-nspawn --quiet --boot --directory="$work/root" --machine="$machine" \
+set -- --quiet --boot --directory="$work/root" --machine="$machine" \
 	--register=no --keep-unit --settings=no --link-journal=no --resolv-conf=off --timezone=off \
 	--capability=all --system-call-filter="@keyring bpf" \
 	--bind="$result:/host" "$@" \
 	systemd.unit=host-script.target systemd.log_target=journal systemd.show_status=0
+[ "$reboots" = true ] || exec systemd-nspawn "$@"
+status=133 # what it says of a reboot
+while [ $status = 133 ]; do
+	status=0
+	setpriv --pdeathsig KILL systemd-nspawn "$@" || status=$?
+done
+exit $status

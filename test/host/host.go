@@ -49,6 +49,9 @@ type Options struct {
 	Network bool
 	// Shutdown stops all units in order at the end; otherwise the host just exits.
 	Shutdown bool
+	// Reboots lets the host boot again when it reboots, with what it wrote outside /run and without what was mounted: Script
+	// then runs from its beginning. Else a reboot is the end.
+	Reboots bool
 	// Timeout ends a host that hangs; 3 minutes when zero.
 	Timeout time.Duration
 	// Bare leaves out the staged build.
@@ -148,7 +151,7 @@ func Boot(ctx context.Context, o Options) (Result, error) {
 	}
 	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", bootScript, "boot.sh"}, args...)...)
 	cmd.Env = append(os.Environ(), "work="+work, "result="+result, "lower="+root, "stage="+stage, "parts="+Parts(),
-		"machine="+machine, "cgroup="+cgroup, "disks="+o.disks())
+		"machine="+machine, "cgroup="+cgroup, "disks="+o.disks(), "reboots="+strconv.FormatBool(o.Reboots))
 	cmd.Stdout, cmd.Stderr = console, console
 	// The signal comes when the starting thread ends: it must not, before the host does.
 	runtime.LockOSThread()
