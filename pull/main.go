@@ -118,7 +118,7 @@ func run(ctx context.Context, args []string) error {
 	if flags.NArg() == 0 {
 		return usagef("a verb is missing, see syscontainer --help")
 	}
-	for _, v := range verbs {
+	for _, v := range slices.Concat(verbs, hidden) {
 		if v.name == flags.Arg(0) {
 			return v.run(ctx, dir, flags.Args()[1:])
 		}

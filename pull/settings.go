@@ -25,11 +25,14 @@ type settings struct {
 	pruneGrace   time.Duration // how long an unused image stays
 	limits       layer.Limits
 	metered      string // "yes", "no", "": NetworkManager knows
+	bootTries    int    // boots that may end without being judged
 }
 
 // defaults: two layers saturate two processors, a few more hide a registry's
 // latency.
-func defaultSettings() settings { return settings{parallel: 4, pruneGrace: 24 * time.Hour} }
+func defaultSettings() settings {
+	return settings{parallel: 4, pruneGrace: 24 * time.Hour, bootTries: 3}
+}
 
 const settingsFile = "syscontainer.conf"
 
@@ -124,6 +127,12 @@ func (s *settings) set(section, key, value string) (err error) {
 	case "Store.PruneGrace":
 		s.pruneGrace, err = parseTime(value)
 		return err
+	case "Update.BootTries":
+		s.bootTries, err = strconv.Atoi(value)
+		if err != nil || s.bootTries < 1 || s.bootTries > 100 {
+			return errors.New("must be 1 to 100")
+		}
+		return nil
 	case "Update.Metered":
 		if value != "yes" && value != "no" && value != "auto" {
 			return errors.New("must be yes, no or auto")

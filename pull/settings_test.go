@@ -75,7 +75,7 @@ func TestSettingsPrecedence(t *testing.T) {
 func TestBadSettings(t *testing.T) {
 	root := t.TempDir()
 	path := root + "/etc/containers/syscontainer.conf"
-	writeFile(t, path, "[Pull]\nParallel=many\n\n[Store]\nMinFreeSpace=-1\nPruneGrace=soon\n[Limits]\nEntries=0\nFiles=3\n[Other]\nx=1\n[Update]\nMetered=perhaps\n")
+	writeFile(t, path, "[Pull]\nParallel=many\n\n[Store]\nMinFreeSpace=-1\nPruneGrace=soon\n[Limits]\nEntries=0\nFiles=3\n[Other]\nx=1\n[Update]\nMetered=perhaps\nBootTries=0\n")
 	_, err := loadSettings(root)
 	if err == nil {
 		t.Fatal("accepted")
@@ -88,6 +88,7 @@ func TestBadSettings(t *testing.T) {
 		path + ":9: [Limits] Files=3: there is no limit \"Files\"",
 		path + ":11: [Other] x=1: there is no such setting",
 		path + ":13: [Update] Metered=perhaps: must be yes, no or auto",
+		path + ":14: [Update] BootTries=0: must be 1 to 100",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\nin:\n%v", want, err)
