@@ -87,15 +87,7 @@ func (m *move) carryOut(ctx context.Context) error {
 	}
 	active := m.active()
 	if len(active) == 0 {
-		if err := m.Leave(); err != nil {
-			return err
-		}
-		for _, member := range m.Members {
-			m.tell(member.Name, eventSwitched, priorityInfo, "the next start takes "+short(member.Digest))
-			fmt.Printf("%s: generation %d, %s, from the next start on\n", member.Name, member.To, short(member.Digest))
-		}
-		m.retain()
-		return nil
+		return m.leave()
 	}
 	if err := m.systemd.restartAll(ctx, active, nil); err != nil {
 		return m.undo(ctx, map[string]string{}, err.Error())
@@ -114,6 +106,19 @@ func (m *move) carryOut(ctx context.Context) error {
 		return m.undo(ctx, failed, "")
 	}
 	return m.end(ctx)
+}
+
+// leave is the end of an update of what does not run.
+func (m *move) leave() error {
+	if err := m.Leave(); err != nil {
+		return err
+	}
+	for _, member := range m.Members {
+		m.tell(member.Name, eventSwitched, priorityInfo, "the next start takes "+short(member.Digest))
+		fmt.Printf("%s: generation %d, %s, from the next start on\n", member.Name, member.To, short(member.Digest))
+	}
+	m.retain()
+	return nil
 }
 
 // end is that of an update whose new images are good.

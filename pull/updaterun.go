@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"syscontainer/pull/generation"
 	"syscontainer/pull/registry"
 	"syscontainer/pull/store"
@@ -105,12 +103,22 @@ func (u *updater) update(ctx context.Context, members []*renewal) error {
 	if len(part) == 0 || kept {
 		return nil
 	}
+	if err := u.refuseSpace(part, 0); u.mayRemoveFirst(part, err) {
+		return u.removeFirst(ctx, locked, part[0], running[part[0].name], err)
+	} else if err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(names, ", "), err)
+	}
 	t, err := u.begin(ctx, locked, part, running)
 	if err != nil {
 		return fmt.Errorf("%s: %w", strings.Join(names, ", "), unfinishedOf(err))
 	}
 	m := &move{updater: u, Transaction: t, locked: locked, of: part}
-	if err := m.fetch(ctx); err != nil {
+	if err := m.fetch(ctx); u.mayRemoveFirst(part, err) { // more than its layers had let expect
+		if ended := t.Abandon(err.Error()); ended != nil {
+			return ended
+		}
+		return u.removeFirst(ctx, locked, part[0], running[part[0].name], err)
+	} else if err != nil {
 		err = interrupted(ctx, err)
 		for _, c := range part {
 			event{id: eventNotUpdated, priority: priorityError, name: c.name, image: c.reference, digest: c.wanted.Digest,
@@ -160,9 +168,6 @@ func (u *updater) takesPart(c *renewal) (takes, keeps bool, err error) {
 
 // begin writes down what is going to be done.
 func (u *updater) begin(ctx context.Context, locked *generation.Locked, part []*renewal, running map[string]bool) (*generation.Transaction, error) {
-	if err := u.refuseSpace(part); err != nil {
-		return nil, err
-	}
 	record := generation.Update{By: u.by, Group: part[0].Update.Group}
 	for _, c := range part {
 		if c.old != nil {
@@ -190,27 +195,6 @@ func (u *updater) adopt(locked *generation.Locked, c *renewal) error {
 	}
 	_, err := locked.Adopt(c.name, generation.Record{Digest: c.old.Digest, Reference: c.Image, For: c.Image, Outcome: outcome})
 	return err
-}
-
-// refuseSpace refuses what cannot fit, for all members together: unpacked, a layer is hardly smaller than what is
-// transferred.
-func (u *updater) refuseSpace(part []*renewal) error {
-	w, err := store.OpenWriter(u.root)
-	if err != nil {
-		return err
-	}
-	counted, needed := map[string]bool{}, int64(0)
-	for _, c := range part {
-		for _, l := range missing(u.root, c.wanted, counted) {
-			needed += l.Size
-		}
-	}
-	free, err := w.Free()
-	if err != nil || free-u.settings.minFreeSpace >= needed {
-		return err
-	}
-	s := &space{keeps: u.settings.minFreeSpace}
-	return fmt.Errorf("not enough space: at least %s are needed, %s are free%s: %w\nhint: syscontainer prune", size(needed), size(free), s.kept(), unix.ENOSPC)
 }
 
 // interrupted is what people understand of a context that has ended.
