@@ -6,6 +6,7 @@
 //	payload dial HOST:PORT                 sends its input there, and shows the answer
 //	payload udp PORT                       sends back what comes to a port, for ever
 //	payload serve                          answers on every socket of sd_listen_fds(3) who it thinks it is
+//	payload cut STORE PHASE TIME           cuts the power of the store's disk, so long after the next update came that far
 package main
 
 import (
@@ -30,8 +31,10 @@ func main() {
 		err = dial(os.Args[2])
 	case len(os.Args) == 3 && os.Args[1] == "udp":
 		err = sendBack(os.Args[2])
+	case len(os.Args) == 5 && os.Args[1] == "cut":
+		err = cut(os.Args[2], os.Args[3], os.Args[4])
 	default:
-		err = fmt.Errorf("usage: payload notify [--stdin] ASSIGNMENT… | dial HOST:PORT | udp PORT | serve")
+		err = fmt.Errorf("usage: payload notify [--stdin] ASSIGNMENT… | dial HOST:PORT | udp PORT | serve | cut STORE PHASE TIME")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "payload:", err)
