@@ -167,7 +167,9 @@ func TestUpdateGoesOn(t *testing.T) {
 	release(t, layout, "next", image.Config{}, []image.Entry{image.File("bin/web", 0o755, "two")})
 	must(t, root, "pull", "oci:"+layout.Dir+":next")
 	two, _ := store.Lookup(root, "oci:"+layout.Dir+":next")
-	for _, until := range []generation.Phase{generation.Fetching, generation.Switching, generation.Judging, generation.Returning} {
+	for i, until := range []generation.Phase{generation.Fetching, generation.Judging, generation.Returning,
+		generation.Fetching, generation.Judging, generation.Returning} {
+		active := i >= 3 // on the machine that this root is of, which is off
 		locked, err := generation.Lock(context.Background(), root, nil, "web")
 		if err != nil {
 			t.Fatal(err)
@@ -177,7 +179,7 @@ func TestUpdateGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		begun, err := locked.Begin(generation.Update{By: generation.ByUpdate, Members: []generation.Member{
-			{Name: "web", Digest: two.Digest, Reference: reference, For: reference}}})
+			{Name: "web", Digest: two.Digest, Reference: reference, For: reference, Active: active}}})
 		if err == nil && until != generation.Fetching {
 			err = begun.Switch()
 		}

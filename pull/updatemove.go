@@ -295,7 +295,7 @@ func (m *move) takeBack(ctx context.Context, reason string, failed ...string) er
 	if err := m.Back(reason, failed...); err != nil {
 		return err
 	}
-	if active := m.active(); len(active) > 0 && !m.systemd.shuttingDown(ctx) {
+	if active := m.active(); len(active) > 0 && m.systemd != nil && !m.systemd.shuttingDown(ctx) {
 		if err := m.restore(ctx, active); err != nil {
 			return err
 		}
