@@ -20,13 +20,17 @@ import (
 
 func main() {
 	runs := flag.Int("runs", 30, "")
-	only := flag.String("only", "", "generator, start, newer, vm, pull or releases")
+	only := flag.String("only", "", "generator, start, newer, vm, pull, releases or update")
 	inside := flag.String("inside", "", "for bench itself, on a host")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if *inside != "" {
-		if err := insideHost(ctx, *runs); err != nil {
+		run := insideHost
+		if *inside == "update" {
+			run = insideUpdate
+		}
+		if err := run(ctx, *runs); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
@@ -36,7 +40,7 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, int) error
-	}{{"generator", benchGenerator}, {"start", benchStart}, {"newer", benchStartNewer}, {"vm", benchStartVM}, {"pull", benchPull}, {"releases", benchReleases}} {
+	}{{"generator", benchGenerator}, {"start", benchStart}, {"newer", benchStartNewer}, {"vm", benchStartVM}, {"pull", benchPull}, {"releases", benchReleases}, {"update", benchUpdate}} {
 		if *only != "" && *only != part.name {
 			continue
 		}
@@ -81,10 +85,14 @@ func measure(runs int, pause time.Duration, things ...func() error) ([]figure, e
 	}
 	var figures []figure
 	for _, t := range times {
-		slices.Sort(t)
-		figures = append(figures, figure{t[len(t)/2], t[min(len(t)-1, len(t)*95/100)]})
+		figures = append(figures, figureOf(t))
 	}
 	return figures, nil
+}
+
+func figureOf(times []time.Duration) figure {
+	slices.Sort(times)
+	return figure{times[len(times)/2], times[min(len(times)-1, len(times)*95/100)]}
 }
 
 func row(name string, f figure, rest string) { fmt.Printf("  %-34s %v  %s\n", name, f, rest) }

@@ -247,21 +247,5 @@ func benchRender(ctx context.Context, runs int, call func(string, ...string) fun
 
 // stored pushes one image as bench:1 and returns the registry's storage.
 func stored(dir string, img image.Image) (string, error) {
-	l, err := image.Create(filepath.Join(dir, "oci"))
-	if err != nil {
-		return "", err
-	}
-	if _, err := l.Put("bench", img); err != nil {
-		return "", err
-	}
-	storage := filepath.Join(dir, "registry")
-	if err := os.Mkdir(storage, 0o755); err != nil {
-		return "", err
-	}
-	r, err := image.Serve(host.Part("docker-registry"), storage)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	return storage, r.Push("oci:"+l.Dir+":bench", "bench:1")
+	return storedTags(dir, map[string]image.Image{"1": img})
 }
