@@ -165,6 +165,15 @@ func (u *updater) judgePending(ctx context.Context, record *bootRecord, all []*g
 
 // healthyAtBoot judges a service that this boot has started; runs is false of one that it has not.
 func (u *updater) healthyAtBoot(ctx context.Context, m *updated) (runs bool, err error) {
+	if u.systemd != nil {
+		properties, err := u.systemd.conn.GetUnitPropertiesContext(ctx, m.name+".service")
+		if err != nil {
+			return false, fmt.Errorf("ask systemd for %s: %w", m.name, err)
+		}
+		if after, _ := properties["After"].([]string); slices.Contains(after, "boot-complete.target") {
+			return false, nil // each would wait for the other
+		}
+	}
 	for attempt := 1; ; attempt++ {
 		state, err := u.arrived(ctx, m.name)
 		switch {

@@ -130,11 +130,11 @@ func updatedTogether(all []*generation.Container) (together [][]string) {
 }
 
 // runsGeneration is the unit of a container that starts from its current generation; nil if it does not: its unit is gone, or
-// wrong, or has another Image= by now.
+// wrong, or has another Image= by now, or takes whatever is newest.
 func (u *updater) runsGeneration(c *generation.Container) *updated {
 	now, ok := c.Now()
 	m, err := updatedOf(u.root, u.set, c.Name)
-	if err != nil || !ok || now.For != m.Image {
+	if err != nil || !ok || now.For != m.Image || m.Pull == "always" {
 		return nil
 	}
 	return m
