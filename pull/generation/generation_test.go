@@ -1,6 +1,7 @@
 package generation
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -386,24 +387,50 @@ func TestRetainSpares(t *testing.T) {
 // Records are not kept for ever, but numbers go on.
 func TestRecordsAreForgotten(t *testing.T) {
 	s := newScene(t)
-	s.images("a", "b")
+	s.images("a", "b", "c")
 	l := s.lock("web")
 	s.adopt(l, "a", "web")
-	for i := range keptRecords + 9 {
-		s.update(l, ByUpdate, []string{"b", "a"}[i%2], "web")
+	dir, last := generationsDir(containerDir(s.root, "web")), keptRecords+10
+	write := func(file string, record any) {
+		t.Helper()
+		ok(t, os.WriteFile(file, must[[]byte](t)(json.Marshal(record)), 0o600))
 	}
-	must[[]Record](t)(l.Retain("web", Retention{}))
-	must[[]Record](t)(l.Retain("web", Retention{})) // those that have given up their images since
+	for n := 2; n <= last; n++ {
+		image := digest(string("ab"[n%2]))
+		write(recordPath(filepath.Dir(dir), n), Record{Number: n, Digest: image, For: reference, Outcome: Good, By: ByUpdate})
+		ok(t, os.Symlink("../../../images/"+image, linkPath(filepath.Dir(dir), n)))
+	}
+	ok(t, os.Remove(filepath.Join(dir, "../current")))
+	ok(t, os.Symlink(fmt.Sprint("generations/", last), filepath.Join(dir, "../current")))
+	s.runs("web", "a", "")
+	for range 2 { // then of those that have given up their images
+		must[[]Record](t)(l.Retain("web", Retention{}))
+	}
 	c := s.read("web")
-	if n := len(c.Generations); n != keptRecords || c.Current != keptRecords+10 {
+	if n := len(c.Generations); n != keptRecords || c.Current != last {
 		t.Errorf("%d are left, and %d is current", n, c.Current)
 	}
-	for range 100 {
-		s.update(l, ByUpdate, "b", "web")
+	for _, r := range c.Generations {
+		if r.Kept != (r.Number >= last-1) {
+			t.Errorf("generation %d keeps its image: %v", r.Number, r.Kept)
+		}
+	}
+	s.update(l, ByUpdate, "c", "web")
+	s.runs("web", "c", "a")
+	ok(t, os.RemoveAll(updatesDir(s.root)))
+	ok(t, os.Mkdir(updatesDir(s.root), 0o700))
+	for n := range keptUpdates + 50 {
+		u := Update{ID: newID(time.Now()), Phase: Committed, Members: members("a", "web")}
+		if n == 0 {
+			u.Phase = Judging
+		}
+		u.Members[0].To = 1
+		write(updatePath(s.root, u.ID), u)
 	}
 	ok(t, SweepUpdates(s.root))
-	if n := len(must[[]*Update](t)(Updates(s.root))); n != keptUpdates {
-		t.Errorf("%d updates are left", n)
+	all := must[[]*Update](t)(Updates(s.root))
+	if len(all) != keptUpdates+1 || all[0].Phase != Judging {
+		t.Errorf("%d updates are left, the first is %s", len(all), all[0].Phase)
 	}
 }
 
