@@ -39,6 +39,15 @@ var cuttable = []struct {
 	{"prune", 300 * time.Millisecond},
 }
 
+// cutAtBoot cuts while a boot mends what the cut before has left.
+const cutAtBoot = `[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/opt/test/payload cut /var/lib/syscontainer now %v
+ExecStart=/usr/bin/touch /run/cut
+`
+
 // A container is updated again and again, and each time the power fails somewhere between the first byte that is fetched and the
 // last that is pruned: the next boot runs the old release or the new one, by itself, and the next update succeeds.
 //
@@ -91,6 +100,15 @@ func TestPowerCut(t *testing.T) {
 	turn := func(n int) string { return string("abc"[n%3]) }
 	told, hits := "", map[string]int{}
 	for n := range cuts + 1 {
+		if n > 0 && rnd.IntN(3) == 0 {
+			after := time.Duration(rnd.Int64N(int64(2 * time.Second)))
+			t.Log(n, "at=boot after=", after)
+			more := maps.Clone(files)
+			more["/etc/systemd/system/cut.service"] = fmt.Sprintf(cutAtBoot, after)
+			more["/etc/systemd/system/sysinit.target.d/cut.conf"] = "[Unit]\nWants=cut.service\n"
+			life("within 60 test -e /run/cut\n", more)
+			hits["boot"]++
+		}
 		point := cuttable[(n+seed)%len(cuttable)]
 		after := time.Duration(rnd.Int64N(int64(point.lasts)))
 		next := turn(n + 2)
