@@ -7,7 +7,7 @@ import (
 )
 
 // ahead is what a second processor does for prepare meanwhile: what takes longest and needs
-// nothing but the unit. Watching signals is part of it, each takes two changes of threads.
+// nothing but the unit.
 type ahead struct {
 	done    chan struct{}
 	profile string // SeccompProfile= of the unit
@@ -17,10 +17,9 @@ type ahead struct {
 
 func lookAhead(o options, c *units.Container) *ahead {
 	a := &ahead{done: make(chan struct{}), profile: c.SeccompProfile, h: host{Name: o.name}}
-	stopSignal, only := c.StopSignal, &units.Container{SeccompProfile: c.SeccompProfile}
+	only := &units.Container{SeccompProfile: c.SeccompProfile}
 	go func() {
 		defer close(a.done)
-		endBySignals(stopSignal)
 		a.err = lookSeccomp(only, &a.h)
 		json.Marshal(specDocument{}) // which prepares the next one of the type
 	}()

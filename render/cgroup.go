@@ -10,11 +10,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const cgroupRoot = "/sys/fs/cgroup"
+const (
+	cgroupRoot    = "/sys/fs/cgroup"
+	runtimeCgroup = "runtime" // in the unit's
+)
 
 var errNoCgroup = errors.New("this machine has no unified cgroup hierarchy (cgroup v2)\n" +
 	"hint: boot with systemd.unified_cgroup_hierarchy=1")
@@ -43,7 +47,7 @@ func unitCgroup() (string, error) {
 		return "", err
 	}
 	switch path.Base(own) {
-	case ".control", "runtime":
+	case ".control", runtimeCgroup:
 		own = path.Dir(own)
 	}
 	return own, nil
@@ -61,7 +65,7 @@ func leaveUnitCgroup(unit string) error {
 	if unit == "/" {
 		return errors.New("--start must be run by systemd, in a cgroup of its own")
 	}
-	dir := filepath.Join(cgroupRoot, unit, "runtime")
+	dir := filepath.Join(cgroupRoot, unit, runtimeCgroup)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return withHint(fmt.Errorf("make a cgroup for the runtime: %w", err), "the service needs Delegate=yes")
 	}
@@ -69,6 +73,23 @@ func leaveUnitCgroup(unit string) error {
 		return fmt.Errorf("move to the runtime's cgroup: %w", err)
 	}
 	return nil
+}
+
+// endRuntime ends a runtime that outlived the start which executed it: a stop ends this
+// program alone, and the runtime would go on making what is just being removed. Where the
+// kernel cannot (before 5.14), or it takes longer than a moment, nothing is waited for.
+func endRuntime(unit string) {
+	dir := filepath.Join(cgroupRoot, unit, runtimeCgroup)
+	for range 100 {
+		events, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
+		if err != nil || !bytes.Contains(events, []byte("populated 1")) {
+			return
+		}
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0); err != nil {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
 }
 
 // below tells whether a cgroup is another or inside it.

@@ -15,6 +15,7 @@ func cleanUp(o options) error {
 	if err != nil {
 		return err
 	}
+	endRuntime(unit)
 	b := bundleOf(o.root, o.name)
 	containers := []launch{given(o, b)}
 	// A reload in between may have given the unit another ContainerName=.

@@ -2,32 +2,38 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 
 	"golang.org/x/sys/unix"
 )
 
-// endBySignals makes the signals that units have for KillSignal= mean what SIGTERM does:
-// while it prepares or starts a container, a stop reaches it instead of the payload. Go
-// would drop them, and dump its stacks for SIGQUIT. Each costs some 40 microseconds; the
-// unit's own is one of them, or wanted.
-func endBySignals(wanted string) {
-	list := []os.Signal{unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH, unix.Signal(37)} // the last is SIGRTMIN+3
-	if number, err := signalNumber(wanted); err == nil {
-		switch number {
-		case unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGKILL, unix.SIGSTOP: // which fetch knows, or which end it anyway
-		default:
-			list = append(list, number)
-		}
+// endBySignal makes the unit's KillSignal= mean what SIGTERM does: while a container is
+// prepared and started, a stop reaches this program instead of the payload. Go would drop
+// the signal, or dump its stacks for SIGQUIT. "" is one that ends it anyway.
+func endBySignal(name string) error {
+	if name == "" {
+		return nil
+	}
+	number, err := signalNumber(name)
+	if err != nil {
+		return fmt.Errorf("--signal=%s: %w", name, err)
 	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, list...)
+	signal.Notify(signals, number)
 	go func() {
-		for range signals {
-			unix.Kill(unix.Getpid(), unix.SIGTERM)
-		}
+		<-signals
+		unix.Kill(unix.Getpid(), unix.SIGTERM)
 	}()
+	return nil
+}
+
+// stopping asks systemd whether it wants the service to end. A signal that came before
+// endBySignal is lost, and the payload would run on for as long as a stop may take. One that
+// ends any program is not lost: then nobody is asked.
+func stopping(o options) bool {
+	return o.signal != "" && ask(o, "ActiveState") == "deactivating"
 }
 
 // announceSystemd is announce for a systemd in the container, once that can be told to

@@ -25,9 +25,9 @@ var (
 	commandPath = "/usr/bin/syscontainer" // what fetches a missing image
 )
 
-const usage = `usage: render [--root DIR] --unit=FILE NAME
-       render --start [--unit=FILE] --runtime=RUNTIME [--notify]
-              [--wait [--image-signal]] [--id=ID] NAME
+const usage = `usage: render [--root DIR] --unit=FILE [--signal=SIGNAL] NAME
+       render --start [--unit=FILE] --runtime=RUNTIME [--signal=SIGNAL]
+              [--notify] [--wait [--image-signal]] [--id=ID] NAME
        render --reload --unit=FILE NAME
        render --stop [--signal=SIGNAL] NAME
        render --clean --runtime=RUNTIME [--id=ID] NAME
@@ -51,7 +51,7 @@ it with "syscontainer pull" if need be, and write /run/syscontainer/NAME.
   --remove         with --clean: what the container keeps on disk, too
   --reload         send ReloadSignal= or run ReloadCmd= in the container
   --stop           let a start finish; send the image's StopSignal and wait
-  --signal=SIGNAL  with --stop: the unit has its own, which systemd will send
+  --signal=SIGNAL  the unit's own, which systemd sends for a stop
   --clean          remove what a stopped container left behind
   --fail           print the errors in [X-Error] of the unit, exit with 78
   --unit=FILE      the generated service, with the section [X-Container]
@@ -203,8 +203,8 @@ func parse(args []string) (o options, done string, err error) {
 		return o, "", errors.New("--notify and --wait go with --start")
 	case o.wait && o.unit != "":
 		return o, "", errors.New("--wait goes without --unit")
-	case o.signal != "" && !o.stop:
-		return o, "", errors.New("--signal goes with --stop")
+	case o.signal != "" && (o.wait || o.reload || o.clean || o.fail):
+		return o, "", errors.New("--signal goes with a start or a stop")
 	case o.imageSignal && !o.wait:
 		return o, "", errors.New("--image-signal goes with --wait")
 	case o.caller != "" && !validCaller(o):

@@ -18,6 +18,11 @@ import (
 // the same service left is cleared first. With the image in the store and nothing to
 // make on the host it executes nothing.
 func prepare(o options) error {
+	if !o.start {
+		if err := endBySignal(o.signal); err != nil {
+			return err
+		}
+	}
 	c, err := readUnit(o)
 	if err != nil {
 		return err

@@ -35,14 +35,12 @@ func start(o options) error {
 	if notifySocket() == "" && !o.wait {
 		return errors.New("--start must be run by systemd, from a service with Type=notify")
 	}
-	passed, err := handedOver(o)
-	if err != nil {
+	if err := endBySignal(o.signal); err != nil {
 		return err
 	}
-	if o.unit != "" {
+	passed, err := handedOver(o)
+	if err == nil && o.unit != "" {
 		err = prepare(o)
-	} else if !o.wait {
-		endBySignals("")
 	}
 	if err != nil {
 		return err
@@ -153,6 +151,10 @@ func (s *starting) create() (err error) {
 // letRun tells systemd whom to watch and lets the payload go, in this order, but for
 // a systemd: see announceSystemd.
 func (s *starting) letRun() error {
+	if stopping(s.options) {
+		removeState(s.options, s.l, s.cgroup)
+		dieOf(unix.SIGTERM)
+	}
 	if !s.wait {
 		s.b.lockStart()
 		if !s.plan.Delegate {

@@ -128,7 +128,10 @@ func TestStopOptions(t *testing.T) {
 		{"--start --runtime=runc --image-signal web", "goes with --wait"},
 		{"--stop --image-signal web", "goes with --wait"},
 		{"--stop --signal=SIGQUIT web", ""},
-		{"--clean --runtime=runc --signal=SIGQUIT web", "goes with --stop"},
+		{"--clean --runtime=runc --signal=SIGQUIT web", "a start or a stop"},
+		{"--start --runtime=runc --unit=/x --signal=SIGQUIT web", ""},
+		{"--unit=/x --signal=SIGQUIT web", ""},
+		{"--start --runtime=runc --wait --signal=SIGQUIT web", "a start or a stop"},
 	} {
 		_, _, err := parse(strings.Fields(c.args))
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {

@@ -25,20 +25,25 @@ func (d *draft) execLines() {
 			d.warn(line, "Notify= means nothing with Type=oneshot, ignoring", "")
 		}
 	}
-	signal, asImage := d.stopSignal()
+	signal := d.killSignal()
+	asImage := signal == "" && (d.c.Image != "" || d.c.Systemd) // which says what the unit does not
 	if oneshot && asImage {
 		start += " --image-signal"
 	}
+	early := d.earlySignal()
 	id := d.id()
 	unit, attach, leave := d.runOptions()
 	if d.startsAtOnce() {
-		t.set("ExecStart", d.Render+" --start --unit="+d.unitFile()+runtime+start+id+attach+" %N")
+		t.set("ExecStart", d.Render+" --start --unit="+d.unitFile()+runtime+early+start+id+attach+" %N")
 	} else {
-		t.set("ExecStartPre", d.Render+" --unit="+unit+" %N")
+		t.set("ExecStartPre", d.Render+" --unit="+unit+early+" %N")
 		for _, line := range effective(d.service, "ExecStartPre") {
 			t.set(line.Key, line.Value)
 		}
-		t.set("ExecStart", d.Render+" --start"+runtime+start+id+attach+" %N")
+		if oneshot {
+			early = "" // it hands all signals to the payload
+		}
+		t.set("ExecStart", d.Render+" --start"+runtime+early+start+id+attach+" %N")
 	}
 	if d.c.ReloadSignal != "" || len(d.c.ReloadCmd) > 0 {
 		if oneshot {
@@ -61,8 +66,12 @@ func (d *draft) execLines() {
 	for _, line := range effective(d.service, "ExecStop") {
 		t.set(line.Key, line.Value)
 	}
-	if !oneshot && (asImage || signal != "") {
-		t.set("ExecStop", "-"+d.Render+" --stop"+signal+" %N")
+	switch {
+	case oneshot, signal == "SIGKILL", signal == "" && !asImage:
+	case signal != "":
+		t.set("ExecStop", "-"+d.Render+" --stop --signal="+signal+" %N")
+	default:
+		t.set("ExecStop", "-"+d.Render+" --stop %N")
 	}
 	for _, line := range effective(d.service, "ExecStopPost") {
 		t.set(line.Key, line.Value)
@@ -86,21 +95,29 @@ func (d *draft) startsAtOnce() bool {
 	return true
 }
 
-// stopSignal is the option with the unit's own signal for a stop, which systemd sends when
-// the start has finished; "" if it has none, or none that waits for anything. What the unit
-// does not say, the image does.
-func (d *draft) stopSignal() (option string, asImage bool) {
+// killSignal is the unit's own signal for a stop; "" if it says none, or what systemd will
+// not understand either.
+func (d *draft) killSignal() string {
 	own, _ := lastValue(d.service, "KillSignal")
 	if own == "" {
 		own = d.c.StopSignal
 	}
-	if own == "" {
-		return "", d.c.Image != "" || d.c.Systemd
+	own, _ = units.ParseSignal(own)
+	return own
+}
+
+// earlySignal is the option with a signal that systemd may send while the container is being
+// started, and that a program in Go would not end by.
+func (d *draft) earlySignal() string {
+	signal := d.killSignal()
+	if signal == "" && d.c.Systemd {
+		signal = innerHalt
 	}
-	if own, err := units.ParseSignal(own); err == nil && own != "SIGKILL" {
-		option = " --signal=" + own
+	switch signal {
+	case "", "SIGTERM", "SIGINT", "SIGHUP", "SIGKILL":
+		return ""
 	}
-	return option, false
+	return " --signal=" + signal
 }
 
 // ours are keys of [Service] that are not passed on where they stand.

@@ -1,5 +1,7 @@
 package convert
 
+const innerHalt = "SIGRTMIN+3"
+
 // stoppingSystemd asks a systemd in the container to halt (systemd(1), SIGRTMIN+3): SIGTERM
 // would make it execute itself anew. ExecStop= sends the same, once systemd can take it;
 // this is for when there is none, as before the start is over. It bounds the time its
@@ -7,7 +9,7 @@ package convert
 // manager's default.
 func (d *draft) stoppingSystemd() {
 	if signal, _ := lastValue(d.service, "KillSignal"); signal == "" && d.c.StopSignal == "" {
-		d.t.set("KillSignal", "SIGRTMIN+3")
+		d.t.set("KillSignal", innerHalt)
 	}
 }
 

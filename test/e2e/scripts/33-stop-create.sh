@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# A stop while the runtime is making the container leaves nothing, wherever it hits.
+registry
+# A runtime that is slow at everything, and goes on after the program that executed it is dead.
+mkdir -p /srv/slow
+cat >/srv/slow/runc <<END
+#!/bin/sh
+case " \$* " in
+*" create "*) bundle=\$(echo "\$*" | sed 's/.*--bundle \([^ ]*\).*/\1/')
+	for i in 1 2 3 4 5 6 7 8; do mkdir -p "\$bundle/made-\$i/below"; sleep 0.05; done ;;
+esac
+exec $(command -v runc) "\$@"
+END
+chmod 755 /srv/slow/runc
+syscontainer pull 127.0.0.1:5000/base:1
+container half <<'END'
+[Container]
+Image=127.0.0.1:5000/base:1
+Runtime=/srv/slow/runc
+Exec=/bin/sleep 1000
+StopTimeout=1
+END
+making() { test -e /run/syscontainer/half/made-1; }
+for delay in 0 0.1 0.2 0.3 0.4 0.45 0.5 0.55; do
+	systemctl start --no-block half
+	within 10 making
+	sleep $delay
+	systemctl stop half
+	case $(show half ActiveState) in inactive | failed) ;; *) false ;; esac # deaf, it may take SIGKILL
+	systemctl reset-failed half 2>/dev/null || :
+	test ! -e /run/syscontainer/half
+	test ! -e /sys/fs/cgroup/system.slice/half.service
+	test -z "$(runc list -q)"
+	fails grep -q /run/syscontainer /proc/mounts
+	fails pgrep -f /srv/slow/runc
+done
