@@ -7,7 +7,7 @@ cat >/srv/slow/runc <<END
 #!/bin/sh
 case " \$* " in
 *" create "*) bundle=\$(echo "\$*" | sed 's/.*--bundle \([^ ]*\).*/\1/')
-	for i in 1 2 3 4 5 6 7 8; do mkdir -p "\$bundle/made-\$i/below"; sleep 0.05; done ;;
+	for i in \$(seq 300); do mkdir -p "\$bundle/made-\$i/below"; done ;;
 esac
 exec $(command -v runc) "\$@"
 END
@@ -21,7 +21,7 @@ Exec=/bin/sleep 1000
 StopTimeout=1
 END
 making() { test -e /run/syscontainer/half/made-1; }
-for delay in 0 0.1 0.2 0.3 0.4 0.45 0.5 0.55; do
+for delay in 0 0.02 0.05 0.1 0.15 0.2 0.3 0.5; do
 	systemctl start --no-block half
 	within 10 making
 	sleep $delay
