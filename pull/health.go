@@ -85,19 +85,25 @@ func (h *health) same(ctx context.Context, before, now *serviceState) error {
 
 // started waits until the service has started: it runs, or of Type=oneshot has ended well.
 func (h *health) started(ctx context.Context, conn *dbus.Conn) (s serviceState, err error) {
-	began := time.Now()
+	began, first := time.Now(), true
 	idle := 0
 	for {
 		if s, err = stateOf(ctx, conn, h.name+".service"); err != nil {
 			return s, err
 		}
+		if first || s.job { // of what was there before, too
+			h.restarts = max(h.restarts, s.restarts)
+		}
+		first = false
 		fresh := s.invocation != h.before
 		switch {
+		case s.job: // until it is done, a failure may be that of what was there before, which Restart= goes on with
+			idle = 0
 		case fresh && (s.active == "failed" || s.sub == "auto-restart" || s.sub == "auto-restart-queued"):
 			return s, unhealthy(s.why(ctx, h.name, h.notify))
 		case fresh && s.restarts > h.restarts:
 			return s, unhealthy("did not start, and Restart= began again")
-		case s.job || s.active == "activating" || s.active == "deactivating":
+		case s.active == "activating" || s.active == "deactivating":
 			idle = 0
 		case fresh && s.up():
 			return s, nil
