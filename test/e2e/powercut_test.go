@@ -48,8 +48,9 @@ ExecStart=/opt/test/payload cut /var/lib/syscontainer now %v
 ExecStart=/usr/bin/touch /run/cut
 `
 
-// A container is updated again and again, and each time the power fails somewhere between the first byte that is fetched and the
-// last that is pruned: the next boot runs the old release or the new one, by itself, and the next update succeeds.
+// Two containers of a group are updated again and again, and each time the power fails somewhere between the first byte that is
+// fetched and the last that is pruned: the next boot runs the old release or the new one, of both, by itself, and the next
+// update succeeds.
 //
 // Each life is that of a throw-away host, whose store is on a file system that loses at the cut what had not reached its disk.
 // A whole machine takes a minute for a life where it has to be emulated: the long form of package vm cuts some of those.
@@ -90,11 +91,12 @@ func TestPowerCut(t *testing.T) {
 		maps.Copy(o.Files, more)
 		return host.Check(t, o)
 	}
-	life("own_registry\nrelease a\nsyscontainer pull 127.0.0.1:5000/app:1\n", nil)
+	life("own_registry\nfor name in app side; do\nrelease a $name\nsyscontainer pull 127.0.0.1:5000/$name:1\ndone\n", nil)
+	unit := "[Container]\nImage=127.0.0.1:5000/%s:1\nTmpfs=/tmp\n[Service]\nTimeoutStopSec=1\n[Update]\nGroup=pair\nHealthSec=500ms\n"
 	files := map[string]string{
-		"/etc/containers/systemd/app.syscontainer": "[Container]\nImage=127.0.0.1:5000/app:1\nTmpfs=/tmp\n[Service]\nTimeoutStopSec=1\n" +
-			"[Update]\nHealthSec=500ms\n",
-		"/etc/systemd/system/host-script.target.d/boot.conf": "[Unit]\nWants=app.service boot-complete.target\n",
+		"/etc/containers/systemd/app.syscontainer":           fmt.Sprintf(unit, "app"),
+		"/etc/containers/systemd/side.syscontainer":          fmt.Sprintf(unit, "side"),
+		"/etc/systemd/system/host-script.target.d/boot.conf": "[Unit]\nWants=app.service side.service boot-complete.target\n",
 	}
 	// With two generations to be kept of three releases, each has to be fetched again when its turn comes.
 	turn := func(n int) string { return string("abc"[n%3]) }
