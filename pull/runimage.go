@@ -33,14 +33,7 @@ func (o *runOptions) lookAtImage(root string, c *units.Container) (once bool, er
 	if !c.Template {
 		return d.runsOnce(), nil
 	}
-	exports, err := exportsOf(image.Rootfs())
-	if err != nil || exports == nil {
-		return d.runsOnce(), nil
-	}
-	values := placeOf(root, o.name, o.image, image.Digest, c.Runtime).Values(c.Set, exports.Manifest)
-	_, _, config := exports.Configuration(values, machineOf(root))
-	_, tmpfiles := (atomic.Template{File: "tmpfiles.template", Text: string(exports.Tmpfiles)}).Expand(values)
-	missing := errors.Join(onlyMissing(config), onlyMissing(tmpfiles))
+	missing := missingValues(root, o.name, o.image, image, c)
 	if missing == nil {
 		return d.runsOnce(), nil
 	}
@@ -49,6 +42,18 @@ func (o *runOptions) lookAtImage(root string, c *units.Container) (once bool, er
 		hint += " --set " + name + "=…"
 	}
 	return false, fmt.Errorf("run %s: %w\nhint:%s", o.image, missing, hint)
+}
+
+// missingValues are those that the templates of an image lack, which a container was given this image as reference.
+func missingValues(root, name, reference string, image store.Image, c *units.Container) error {
+	exports, err := exportsOf(image.Rootfs())
+	if err != nil || exports == nil {
+		return nil
+	}
+	values := placeOf(root, name, reference, image.Digest, c.Runtime).Values(c.Set, exports.Manifest)
+	_, _, config := exports.Configuration(values, machineOf(root))
+	_, tmpfiles := (atomic.Template{File: "tmpfiles.template", Text: string(exports.Tmpfiles)}).Expand(values)
+	return errors.Join(onlyMissing(config), onlyMissing(tmpfiles))
 }
 
 func onlyMissing(err error) error {

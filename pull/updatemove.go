@@ -58,7 +58,32 @@ func (m *move) fetch(ctx context.Context) error {
 		}
 		m.tell(c.name, eventFetched, priorityInfo, "the image "+short(c.wanted.Digest)+" of "+c.reference+" is in the store")
 	}
+	for _, c := range m.of {
+		if err := m.hasValues(c); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
 	return nil
+}
+
+// hasValues refuses an image whose templates want values that the unit does not give: its start could only fail.
+func (m *move) hasValues(c *renewal) error {
+	if !c.Template {
+		return nil
+	}
+	image, err := store.ByDigest(m.root, c.wanted.Digest, c.reference)
+	if err != nil {
+		return err
+	}
+	missing := missingValues(m.root, c.name, c.reference, image, c.Container)
+	if missing == nil {
+		return nil
+	}
+	hint := ""
+	for _, name := range missingIn(missing) {
+		hint += " Set=" + name + "=…"
+	}
+	return fmt.Errorf("%w\nhint: write into [Container]:%s", missing, hint)
 }
 
 // tell logs an event of a member.

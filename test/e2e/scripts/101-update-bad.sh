@@ -102,6 +102,14 @@ test $status = 1
 says app: layer /tmp/err
 test "$(show app MainPID)" = "$pid"
 runs app one
+# Its templates want a value that the unit does not give.
+syscontainer update --image oci:/srv/oci:template app 2>/tmp/err && status=0 || status=$?
+cat /tmp/err
+test $status = 1
+says app: NEEDED /tmp/err
+says 'hint: write into' Set=NEEDED= /tmp/err
+test "$(show app MainPID)" = "$pid"
+runs app one
 # All of it is told, and a release that is good is taken in the end.
 release three
 syscontainer update app
