@@ -11,10 +11,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +39,14 @@ type Options struct {
 	Files map[string]string
 	// Timeout ends a machine that hangs; 4 minutes when zero.
 	Timeout time.Duration
+	// Disk is a file that keeps the machine's disk: made of the above when it is missing, else booted as it is, whatever the
+	// above says. Empty: the disk goes with the machine.
+	Disk string
+	// Parameters are words for the kernel's command line, which the script finds in /proc/cmdline.
+	Parameters string
+	// Cut is called with what the console says, when not nil. When it returns, the power fails: what the machine has not sent to
+	// its disk is lost. It is no error then that the script does not end.
+	Cut func(console io.Reader)
 }
 
 const unit = `[Unit]
@@ -54,6 +64,7 @@ TimeoutStartSec=infinity
 const unitScript = `#!/bin/bash
 export TERM=dumb LC_ALL=C.UTF-8 SYSTEMD_PAGER= SYSTEMD_COLORS=0
 cd /root
+rm -f /host/status # of another boot of this disk
 bash -e -x /host/script >/host/stdout 2>/host/stderr </dev/null
 echo $? >/host/status
 journalctl --sync
@@ -65,7 +76,7 @@ sync
 var modules = []string{"virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
 	"crc32c_generic", "libcrc32c", "overlay"}
 
-// Boot runs one machine to its end. An error means that the script did not run to its end.
+// Boot runs one machine to its end. An error means that the script did not run to its end, and had its power all the time.
 func Boot(ctx context.Context, o Options) (res host.Result, err error) {
 	res.Exit = -1
 	dir, err := host.TempDir("vm")
@@ -77,8 +88,13 @@ func Boot(ctx context.Context, o Options) (res host.Result, err error) {
 	if err := makeInitrd(filepath.Join(dir, "initrd.d"), initrd); err != nil {
 		return res, fmt.Errorf("make the initial file system: %w", err)
 	}
-	if err := o.makeDisk(filepath.Join(dir, "root"), disk); err != nil {
-		return res, fmt.Errorf("make the disk: %w", err)
+	if o.Disk != "" {
+		disk = o.Disk
+	}
+	if _, err := os.Stat(disk); err != nil {
+		if err := o.makeDisk(filepath.Join(dir, "root"), disk); err != nil {
+			return res, fmt.Errorf("make the disk: %w", err)
+		}
 	}
 	timeout := o.Timeout
 	if timeout == 0 {
@@ -90,11 +106,38 @@ func Boot(ctx context.Context, o Options) (res host.Result, err error) {
 		"-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot", "-serial", "stdio",
 		"-kernel", filepath.Join(host.Cache(), "kernel/vmlinuz"), "-initrd", initrd,
 		"-drive", "file="+disk+",format=raw,if=virtio,cache=unsafe",
-		"-append", "console=ttyS0 quiet panic=-1 systemd.unit=host-script.target systemd.show_status=0 systemd.log_target=journal")
+		"-append", "console=ttyS0 quiet panic=-1 systemd.unit=host-script.target systemd.show_status=0 systemd.log_target=journal "+o.Parameters)
+	// The signal comes when the starting thread ends: it must not, before the machine does.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var console bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &console, &console
+	cmd.Stdout = &console
+	var isCut chan bool
+	if o.Cut != nil {
+		// All that the machine has sent is in the page cache here, which survives: what a disk does with its own cache at a
+		// power cut is not shown.
+		r, w := io.Pipe()
+		isCut = make(chan bool, 1)
+		cmd.Stdout = io.MultiWriter(&console, w)
+		go func() {
+			o.Cut(r)
+			r.Close()
+			isCut <- true
+			cancel()
+		}()
+		defer w.Close()
+	}
+	cmd.Stderr = cmd.Stdout
 	runErr := cmd.Run()
+	if o.Cut != nil {
+		select {
+		case <-isCut:
+			res.Console = console.String()
+			return res, nil
+		default:
+		}
+	}
 	read := func(name string) string {
 		out, _ := exec.Command("debugfs", "-R", "cat /host/"+name, disk).Output()
 		return string(out)
