@@ -32,7 +32,7 @@ const (
 	longestStart = 10 * time.Minute
 )
 
-// watch waits for a service that is being restarted, and watches it for HealthSec=. nil: it is healthy. It returns as soon as
+// watch waits for a service that is being restarted, and watches it for HealthySec=. nil: it is healthy. It returns as soon as
 // it is not, whatever is left of the time. A moment between two looks hides nothing: each start has an invocation of
 // its own.
 func (h *health) watch(ctx context.Context, conn *dbus.Conn) error {
@@ -43,7 +43,7 @@ func (h *health) watch(ctx context.Context, conn *dbus.Conn) error {
 	if !state.up() {
 		return nil // Type=oneshot, done
 	}
-	end := time.Now().Add(h.rules.HealthSec)
+	end := time.Now().Add(h.rules.HealthySec)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	verdict := make(chan error, 1)

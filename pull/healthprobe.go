@@ -19,7 +19,7 @@ import (
 
 const (
 	probeEvery = time.Second
-	// shortestProbe is what the last probe gets at least: the time of HealthSec= is over when it begins.
+	// shortestProbe is what the last probe gets at least: the time of HealthySec= is over when it begins.
 	shortestProbe = 5 * time.Second
 )
 

@@ -112,7 +112,7 @@ func TestUpdateFails(t *testing.T) {
 	writeFile(t, root+"/etc/containers/syscontainer.conf", "[Store]\nMinFreeSpace=1000T\n")
 	fails("web: not enough space: at least", "web")
 	os.Remove(root + "/etc/containers/syscontainer.conf")
-	writeFile(t, root+"/etc/containers/systemd/web.syscontainer", "[Container]\nImage="+reference+"\n[Update]\nHealthSec=soon\n")
+	writeFile(t, root+"/etc/containers/systemd/web.syscontainer", "[Container]\nImage="+reference+"\n[Update]\nHealthySec=soon\n")
 	fails("web.syscontainer:4", "web")
 	writeFile(t, root+"/etc/containers/systemd/web.syscontainer", "[Container]\nImage="+reference+"\nPull=always\n")
 	fails("Pull=always takes the newest image at each start", "web")

@@ -109,7 +109,7 @@ func (m *move) judgeLate(ctx context.Context) error {
 func (u *updater) renewalOf(member generation.Member) *renewal {
 	m, err := updatedOf(u.root, u.set, member.Name)
 	if err != nil {
-		m = &updated{name: member.Name, Container: &units.Container{Image: member.For, Update: units.Update{Keep: 2, HealthSec: 10 * time.Second}}}
+		m = &updated{name: member.Name, Container: &units.Container{Image: member.For, Update: units.Update{Keep: 2, HealthySec: 10 * time.Second}}}
 	}
 	return &renewal{updated: m, reference: member.Reference}
 }

@@ -297,7 +297,7 @@ func FuzzContainer(f *testing.F) {
 	f.Add("web", "GroupAdd=1 a\nUIDMap=0:1:2 5:6\nUlimit=nofile=1:2\nSysctl=kernel.sem=1\nAddDevice=-/dev/a:/dev/b:r\nShmSize=1.5g\nMemory=1K\nPidsLimit=0\nTimezone=a/b")
 	f.Add("web@b", "Rootfs=/a:O\nImage=\nAddHost=a;b:::1\nDNS=1.2.3.4\nDNSSearch=.\nLabel=a=b\nCredential=a:%d/b\nConfigPatch={\"a\":\"%i\"}\nRuntimeArgs=--debug\nSet=A=B\nExport=/a")
 	f.Add("web", "Mount=type=bind,src=/a,dst=/b\nSeccompProfile=a\nAppArmor=b\nSecurityLabelLevel=s0\nReloadCmd=a b\nServiceName=x\nExport=yes\nPropagation=slave\nCgroup=host")
-	f.Add("web@", "AutoUpdate=local\n[Update]\nAuto=registry\nWindow=Sat..Mon,Wed 22:00-06:00\nHealthExec=a %i\nHealthExecHost=/a \"b\"\nGroup=g-%i\nKeep=1\nKeepDays=3\nHealthSec=1min\nRateLimit=1K\nRemoveFirst=yes\nHold=1")
+	f.Add("web@", "AutoUpdate=local\n[Update]\nAuto=registry\nWindow=Sat..Mon,Wed 22:00-06:00\nHealthExec=a %i\nHealthExecHost=/a \"b\"\nGroup=g-%i\nKeep=1\nKeepDays=3\nHealthySec=1min\nRateLimit=1K\nRemoveFirst=yes\nHold=1")
 	f.Fuzz(func(t *testing.T, name, text string) {
 		n, err := ParseName(name)
 		if err != nil {

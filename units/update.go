@@ -16,7 +16,7 @@ type Update struct {
 	Group          string // "": none
 	Keep           int    // generations, at least 1; default 2
 	KeepDays       int    // 0: not set
-	HealthSec      time.Duration
+	HealthySec     time.Duration
 	HealthExec     []string // run in the container; nil: not set
 	HealthExecHost []string // run on the machine, an absolute path first; nil: not set
 	RateLimit      int64    // bytes per second; 0: no limit, NoRate: that of syscontainer.conf(5)
@@ -41,7 +41,7 @@ var updateKeys = [...]key{
 	one("Group", updateGroupForm, func(d *draft) *string { return &d.Update.Group }),
 	one("Keep", countForm, func(d *draft) *int { return &d.Update.Keep }),
 	one("KeepDays", countForm, func(d *draft) *int { return &d.Update.KeepDays }),
-	one("HealthSec", healthTimeForm, func(d *draft) *time.Duration { return &d.Update.HealthSec }),
+	one("HealthySec", healthTimeForm, func(d *draft) *time.Duration { return &d.Update.HealthySec }),
 	one("HealthExec", commandForm, func(d *draft) *[]string { return &d.Update.HealthExec }),
 	one("HealthExecHost", hostCommandForm, func(d *draft) *[]string { return &d.Update.HealthExecHost }),
 	one("RateLimit", sizeForm, func(d *draft) *int64 { return &d.Update.RateLimit }),
@@ -49,7 +49,7 @@ var updateKeys = [...]key{
 }
 
 // noUpdate is what holds where nothing is said.
-var noUpdate = Update{Auto: "no", Keep: 2, HealthSec: 10 * time.Second, RateLimit: NoRate}
+var noUpdate = Update{Auto: "no", Keep: 2, HealthySec: 10 * time.Second, RateLimit: NoRate}
 
 // decodeUpdate reads [Update], after [Container].
 func (d *draft) decodeUpdate(lines []Line, n scope) (warnings Problems) {

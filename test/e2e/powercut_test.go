@@ -92,7 +92,7 @@ func TestPowerCut(t *testing.T) {
 		return host.Check(t, o)
 	}
 	life("own_registry\nfor name in app side; do\nrelease a $name\nsyscontainer pull 127.0.0.1:5000/$name:1\ndone\n", nil)
-	unit := "[Container]\nImage=127.0.0.1:5000/%s:1\nTmpfs=/tmp\n[Service]\nTimeoutStopSec=1\n[Update]\nGroup=pair\nHealthSec=500ms\n"
+	unit := "[Container]\nImage=127.0.0.1:5000/%s:1\nTmpfs=/tmp\n[Service]\nTimeoutStopSec=1\n[Update]\nGroup=pair\nHealthySec=500ms\n"
 	files := map[string]string{
 		"/etc/containers/systemd/app.syscontainer":           fmt.Sprintf(unit, "app"),
 		"/etc/containers/systemd/side.syscontainer":          fmt.Sprintf(unit, "side"),

@@ -12,7 +12,7 @@ Volume=/srv/out:/out
 RestartSec=100ms
 
 [Update]
-HealthSec=1
+HealthySec=1
 END
 mkdir -p /srv/out
 # Before there is anything, nothing is restarted: the first start takes it.
@@ -99,5 +99,5 @@ systemctl restart app; down restart
 syscontainer update app; down update
 began=$(cut -d. -f1,2 /proc/uptime | tr -d .)
 syscontainer rollback app; down rollback
-echo "rollback, with HealthSec=1: $(($(cut -d. -f1,2 /proc/uptime | tr -d .) - began))0 ms"
+echo "rollback, with HealthySec=1: $(($(cut -d. -f1,2 /proc/uptime | tr -d .) - began))0 ms"
 sound

@@ -15,7 +15,7 @@ TimeoutStopSec=1
 $2
 
 [Update]
-HealthSec=${3:-1}
+HealthySec=${3:-1}
 $4
 END
 }

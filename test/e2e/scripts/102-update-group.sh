@@ -16,7 +16,7 @@ TimeoutStopSec=1
 
 [Update]
 Group=shop
-HealthSec=2
+HealthySec=2
 END
 }
 for name in db mid web; do release one $name; done

@@ -12,7 +12,7 @@ Tmpfs=/tmp
 TimeoutStopSec=1
 
 [Update]
-HealthSec=2
+HealthySec=2
 END
 systemctl start app
 runs app one

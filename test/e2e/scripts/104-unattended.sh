@@ -9,7 +9,7 @@ for name in app still held shut; do
 Image=127.0.0.1:5000/$name:1
 Tmpfs=/tmp
 [Update]
-HealthSec=500ms
+HealthySec=500ms
 END
 done
 mkdir /etc/containers/systemd/{app,held,shut}.syscontainer.d

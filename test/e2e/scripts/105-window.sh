@@ -9,7 +9,7 @@ Image=127.0.0.1:5000/app:1
 Tmpfs=/tmp
 [Update]
 Auto=registry
-HealthSec=500ms
+HealthySec=500ms
 END
 systemctl start app
 release two

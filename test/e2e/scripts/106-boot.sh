@@ -25,7 +25,7 @@ Restart=no
 [Install]
 WantedBy=host-script.target
 [Update]
-HealthSec=1
+HealthySec=1
 END
 	mkdir -p /etc/systemd/system/host-script.target.wants /etc/containers/syscontainer.conf.d
 	ln -s /usr/lib/systemd/system/boot-complete.target /etc/systemd/system/host-script.target.wants/
@@ -74,11 +74,11 @@ good)
 	test "$(generation)" = generations/4
 	# Cut off while it was being judged: the boot does that.
 	bring three
-	sed -i 's/^HealthSec=.*/HealthSec=60/' /etc/containers/systemd/app.syscontainer
+	sed -i 's/^HealthySec=.*/HealthySec=60/' /etc/containers/systemd/app.syscontainer
 	systemctl daemon-reload
 	syscontainer update app >/tmp/out 2>&1 &
 	within 20 runs app three
-	sed -i 's/^HealthSec=.*/HealthSec=1/' /etc/containers/systemd/app.syscontainer
+	sed -i 's/^HealthySec=.*/HealthySec=1/' /etc/containers/systemd/app.syscontainer
 	next cut ;;
 cut)
 	booted
@@ -89,7 +89,7 @@ cut)
 	# One with which the machine never comes as far as to be judged: it is reset each time before.
 	bring one
 	syscontainer update --no-restart app
-	sed -i 's/^HealthSec=.*/HealthSec=60/' /etc/containers/systemd/app.syscontainer
+	sed -i 's/^HealthySec=.*/HealthySec=60/' /etc/containers/systemd/app.syscontainer
 	next crash-1 ;;
 crash-1)
 	within 20 runs app one
@@ -97,7 +97,7 @@ crash-1)
 crash-2)
 	within 20 runs app one
 	says '"boots": 2' <(record)
-	sed -i 's/^HealthSec=.*/HealthSec=1/' /etc/containers/systemd/app.syscontainer
+	sed -i 's/^HealthySec=.*/HealthySec=1/' /etc/containers/systemd/app.syscontainer
 	next given-up ;;
 given-up)
 	# It starts from the last good one at once; the other never ran in this boot.

@@ -12,7 +12,7 @@ Exec=/bin/sh -c 'trap "exit 0" TERM; while :; do sleep 0.05; done'
 
 [Update]
 Keep=1
-HealthSec=1
+HealthySec=1
 $1
 END
 }

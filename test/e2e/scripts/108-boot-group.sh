@@ -21,7 +21,7 @@ WantedBy=host-script.target
 [Update]
 Group=both
 Auto=registry
-HealthSec=1
+HealthySec=1
 END
 	done
 	mkdir -p /etc/systemd/system/host-script.target.wants

@@ -9,7 +9,7 @@ Tmpfs=/tmp
 Volume=/srv/out:/out
 
 [Update]
-HealthSec=1
+HealthySec=1
 END_OF_UNIT
 mkdir -p /srv/out
 systemctl start app
