@@ -44,7 +44,7 @@ if [ $life = 0 ]; then
 Image=127.0.0.1:5000/app:1
 Exec=/bin/sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'
 [Update]
-HealthSec=1
+HealthySec=1
 [Install]
 WantedBy=host-script.target
 END
