@@ -22,7 +22,7 @@ const (
 	serves = "#!/bin/sh\ntrap ': >" + ended + "; exit 0' TERM\n: >" + sign + "\nsleep 1000 &\nwait\n"
 	dies   = "#!/bin/sh\nsleep 0.1\n: >" + ended + "\nexit 1\n"
 
-	updated = "[Container]\nImage=127.0.0.1:5000/bench:one\nVolume=" + here + ":" + here + "\n[Update]\nHealthySec=200ms\n"
+	updated = "[Container]\nImage=127.0.0.1:5000/bench:one\nVolume=" + here + ":" + here + "\n[Update]\nHealthySec=1\n"
 
 	// What an update and a rollback may cost beside a stop and a start.
 	updateMayTake, rollbackMayTake = 200 * time.Millisecond, 100 * time.Millisecond
