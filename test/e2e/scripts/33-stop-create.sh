@@ -13,24 +13,26 @@ exec $(command -v runc) "\$@"
 END
 chmod 755 /srv/slow/runc
 syscontainer pull 127.0.0.1:5000/base:1
-container half <<'END'
+making() { test -e /run/syscontainer/half/made-1; }
+for signal in SIGTERM SIGUSR1; do # a program in Go would drop the second
+	container half <<END
 [Container]
 Image=127.0.0.1:5000/base:1
 Runtime=/srv/slow/runc
-Exec=/bin/sleep 1000
-StopTimeout=1
+Exec=/bin/sh -c 'trap "exit 0" TERM USR1; while :; do sleep 0.05; done'
+StopSignal=$signal
+StopTimeout=5
 END
-making() { test -e /run/syscontainer/half/made-1; }
-for delay in 0 0.02 0.05 0.1 0.15 0.2 0.3 0.5; do
-	systemctl start --no-block half
-	within 10 making
-	sleep $delay
-	systemctl stop half
-	case $(show half ActiveState) in inactive | failed) ;; *) false ;; esac # deaf, it may take SIGKILL
-	systemctl reset-failed half 2>/dev/null || :
-	test ! -e /run/syscontainer/half
-	test ! -e /sys/fs/cgroup/system.slice/half.service
-	test -z "$(runc list -q)"
-	fails grep -q /run/syscontainer /proc/mounts
-	fails pgrep -f /srv/slow/runc
+	for delay in 0 0.02 0.05 0.1 0.15 0.2 0.3 0.5; do
+		systemctl start --no-block half
+		within 10 making
+		sleep $delay
+		systemctl stop half
+		test "$(show half Result) $(show half ActiveState)" = 'success inactive'
+		test ! -e /run/syscontainer/half
+		test ! -e /sys/fs/cgroup/system.slice/half.service
+		test -z "$(runc list -q)"
+		fails grep -q /run/syscontainer /proc/mounts
+		fails pgrep -f /srv/slow/runc
+	done
 done
