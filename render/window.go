@@ -52,7 +52,18 @@ func awaitReadiness(pid, pidfd int, signal unix.Signal, justStarted bool) {
 	if !justStarted {
 		left -= age(pid)
 	}
-	for deadline := time.Now().Add(left); time.Now().Before(deadline) && !handles(pid, signal); {
+	blocked := 0
+	for deadline := time.Now().Add(left); time.Now().Before(deadline); {
+		switch reactionOf(pid, signal) {
+		case takes:
+			return
+		case blocks:
+			if blocked++; blocked == steadily {
+				return
+			}
+		default:
+			blocked = 0
+		}
 		if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 2); n > 0 {
 			return
 		}
@@ -70,32 +81,42 @@ func age(pid int) time.Duration {
 	return time.Duration(now.Nano()) - time.Duration(began)*(time.Second/ticks)
 }
 
-// handles tells whether a process runs a program of its own, no longer the runtime's, and
-// a signal would not be lost on it.
-func handles(pid int, signal unix.Signal) bool {
+// reaction is what a process would do with a signal.
+type reaction int
+
+const (
+	drops  reaction = iota // it runs the runtime's program yet, or the kernel drops the signal for it
+	blocks                 // it may wait for it (sigwait(3), signalfd(2)), or libc is just about to fork
+	takes
+)
+
+// steadily is how many looks in a row tell a program that waits for a signal from one that forks.
+const steadily = 5
+
+func reactionOf(pid int, signal unix.Signal) reaction {
 	const forkedNoExec = 0x40 // PF_FORKNOEXEC of linux/sched.h, which ps(1) shows as F
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return true
+		return takes
 	}
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 7 {
-		return true
+		return takes
 	}
 	if flags, err := strconv.ParseUint(fields[6], 10, 64); err == nil && flags&forkedNoExec != 0 { // field 9 of proc_pid_stat(5)
-		return false
+		return drops
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return true
+		return takes
 	}
-	return !dropsSignal(status, signal)
+	return reactionIn(status, signal)
 }
 
-// dropsSignal reads proc_pid_status(5): is it process 1 of its namespace, and has nothing
-// to do with the signal?
-func dropsSignal(status []byte, signal unix.Signal) bool {
-	first, mentioned := false, false
+// reactionIn reads proc_pid_status(5). For process 1 of a namespace the kernel drops what
+// it has nothing to do with.
+func reactionIn(status []byte, signal unix.Signal) reaction {
+	first, mentioned, blocked := false, false, false
 	for line := range bytes.Lines(status) {
 		key, value, _ := strings.Cut(string(line), ":")
 		words := strings.Fields(value)
@@ -108,8 +129,19 @@ func dropsSignal(status []byte, signal unix.Signal) bool {
 			first = last == "1"
 		case "SigBlk", "SigIgn", "SigCgt":
 			set, err := strconv.ParseUint(last, 16, 64)
-			mentioned = mentioned || err != nil || set>>(signal-1)&1 != 0
+			is := err != nil || set>>(signal-1)&1 != 0
+			if key == "SigBlk" {
+				blocked = is
+			} else {
+				mentioned = mentioned || is
+			}
 		}
 	}
-	return first && !mentioned
+	switch {
+	case !first || mentioned:
+		return takes
+	case blocked:
+		return blocks
+	}
+	return drops
 }

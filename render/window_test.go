@@ -12,30 +12,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestDropsSignal(t *testing.T) {
+func TestReactionIn(t *testing.T) {
 	status := func(ns, blocked, ignored, caught string) string {
 		return "Name:\tapp\nNSpid:\t" + ns + "\nSigQ:\t0/1\nSigBlk:\t" + blocked + "\nSigIgn:\t" + ignored + "\nSigCgt:\t" + caught + "\n"
 	}
 	const none, term, usr1 = "0000000000000000", "0000000000004000", "0000000000000200"
 	for _, c := range []struct {
 		status string
-		want   bool
+		want   reaction
 	}{
-		{status("4711 1", none, none, none), true},
-		{status("4711 1", none, none, usr1), true},
-		{status("4711 1", none, none, term), false},
-		{status("4711 1", term, none, none), false}, // sigwait(3), signalfd(2)
-		{status("4711 1", none, term, none), false},
-		{status("4711", none, none, none), false}, // PID=host: it dies of it
-		{status("4711 12", none, none, none), false},
-		{status("4711 1", none, none, "what"), false},
-		{"", false},
+		{status("4711 1", none, none, none), drops},
+		{status("4711 1", none, none, usr1), drops},
+		{status("4711 1", none, none, term), takes},
+		{status("4711 1", term, none, none), blocks},
+		{status("4711 1", term, none, term), takes},
+		{status("4711 1", none, term, none), takes},
+		{status("4711", none, none, none), takes}, // PID=host: it dies of it
+		{status("4711 12", none, none, none), takes},
+		{status("4711 1", none, none, "what"), takes},
+		{"", takes},
 	} {
-		if got := dropsSignal([]byte(c.status), unix.SIGTERM); got != c.want {
+		if got := reactionIn([]byte(c.status), unix.SIGTERM); got != c.want {
 			t.Errorf("%q: %v", c.status, got)
 		}
 	}
-	if dropsSignal([]byte(status("1", none, none, "8000000000000000")), 64) {
+	if reactionIn([]byte(status("1", none, none, "8000000000000000")), 64) == drops {
 		t.Error("signal 64 is handled, but counts as dropped")
 	}
 }
@@ -75,7 +76,7 @@ func TestAwaitStart(t *testing.T) {
 }
 
 // A process that is not process 1 of its namespace, or has a handler, need not be waited for.
-func TestHandles(t *testing.T) {
+func TestReactionOf(t *testing.T) {
 	for _, c := range []struct {
 		shell string
 		want  bool
@@ -102,13 +103,13 @@ func TestHandles(t *testing.T) {
 		pid, _ := strconv.Atoi(strings.Fields(string(children))[0])
 		got := false
 		for i := 0; i < 200 && got == false; i++ {
-			got = handles(pid, unix.SIGTERM)
+			got = reactionOf(pid, unix.SIGTERM) == takes
 			time.Sleep(time.Millisecond)
 		}
 		if got != c.want {
 			t.Errorf("%s: %v", c.shell, got)
 		}
-		if !handles(cmd.Process.Pid, unix.SIGTERM) {
+		if reactionOf(cmd.Process.Pid, unix.SIGTERM) != takes {
 			t.Error("a process of the machine dies of SIGTERM, but counts as deaf")
 		}
 		if a := age(pid); a < 0 || a > time.Minute {
