@@ -51,6 +51,10 @@ rules() {
 		sed 's/ *counter packets [0-9]* bytes [0-9]*//; /^[#:]/d; /chain .* {$/d; /^[[:space:]]*}*$/d'
 }
 
+# own_sysfs: a user namespace may have a /sys of its own. Where newer versions of systemd-nspawn show a host only a part of
+# it, the kernel lets none.
+own_sysfs() { unshare -Urnm mount -t sysfs none /sys || { echo 'left out: a user namespace with its own /sys, which this host cannot have'; return 1; }; }
+
 # processes NAME: those in the unit's cgroup, one a line.
 processes() { find "/sys/fs/cgroup$(show "$1" ControlGroup)" -name cgroup.procs -exec cat {} +; }
 

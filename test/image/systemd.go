@@ -48,6 +48,9 @@ func Systemd() ([]Entry, error) {
 		}
 		add(e)
 	}
+	for _, program := range programs { // of a machine whose /lib is /usr/lib, systemd and its units may say either
+		add(Symlink("usr"+program, program))
+	}
 	const greet = `[Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -68,7 +71,7 @@ ExecStart=/bin/sleep 1000
 		Symlink(units+"sysinit.target.wants/systemd-journald.service", "../systemd-journald.service"),
 		Symlink(units+"sysinit.target.wants/systemd-journal-flush.service", "../systemd-journal-flush.service"),
 		Symlink(units+"default.target", "multi-user.target"),
-		Symlink("sbin/init", "/lib/systemd/systemd"), Symlink("bin/umount", "busybox"), Symlink("var/run", "/run"),
+		Symlink("sbin/init", "/lib/systemd/systemd"), Symlink("bin/umount", "busybox"), Symlink("usr/bin/umount", "/bin/busybox"), Symlink("var/run", "/run"),
 		File("etc/machine-id", 0o444, "uninitialized\n"), File("usr/lib/os-release", 0o644, "ID=inner\nNAME=Inner\n"),
 		Dir("var/log", 0o755), Dir("var/log/journal", 0o755), Dir("var/tmp", 0o1777),
 	} {

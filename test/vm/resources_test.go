@@ -79,7 +79,7 @@ test "$(cat $cgroup/payload/pids.current)" -ge 41
 systemctl set-property --runtime limited TasksMax=41
 if systemctl reload limited; then exit 1; fi
 journalctl --sync
-journalctl -b -q -o cat -u limited | grep 'failed to create new OS thread'
+journalctl -b -q -o cat -u limited | grep -E 'failed to create new OS thread|Resource temporarily unavailable' # the command, or systemd's own
 systemctl set-property --runtime limited TasksMax=60
 systemctl reload limited
 for i in $(seq 100); do journalctl -b -q -o cat -u limited | grep -qx reloaded && break; sleep 0.1; done

@@ -4,7 +4,9 @@
 registry
 mkdir -p /etc/containers
 printf '[Network]\nSubnet=192.168.90.0/24 fd00:90::/64\n' >/etc/containers/syscontainer.conf
-container all <<'END'
+maps=$'UIDMap=0:200000:65536\nGIDMap=0:200000:65536' owner=200000
+own_sysfs || maps='' owner=0
+container all <<END
 [Container]
 Image=127.0.0.1:5000/payload:1
 Exec=/bin/sh -c 'payload notify READY=1; mkdir -p /tmp/www; id -u >/tmp/www/id; exec httpd -f -p 80 -h /tmp/www'
@@ -14,8 +16,7 @@ Network=bridge
 IP=192.168.90.77
 IP6=fd00:90::77
 HostName=shop
-UIDMap=0:200000:65536
-GIDMap=0:200000:65536
+$maps
 Sysctl=net.ipv4.ip_unprivileged_port_start=1
 PublishPort=8080:80
 PublishPort=[::1]:8443:80
@@ -36,7 +37,7 @@ syscontainer exec all cat /etc/hosts >/tmp/hosts
 grep -x '192.168.90.77[[:space:]]shop all' /tmp/hosts
 grep -x 'fd00:90::77[[:space:]]shop all' /tmp/hosts
 test "$(syscontainer exec all hostname)" = shop
-test "$(stat -c %u "/proc/$(show all MainPID)")" = 200000
+test "$(stat -c %u "/proc/$(show all MainPID)")" = $owner
 
 container once <<'END'
 [Container]

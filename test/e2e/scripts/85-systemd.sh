@@ -33,7 +33,9 @@ inner kept ReadOnly=no
 inner forgets Volatile=yes
 inner sealed-users UserNS=auto
 inner kept-users ReadOnly=no UserNS=auto
-inner forgets-users Volatile=yes UserNS=auto Network=none
+network=none
+own_sysfs || network=host
+inner forgets-users Volatile=yes UserNS=auto Network=$network
 for mode in sealed kept forgets sealed-users kept-users forgets-users; do
 	# With Notify=yes it is active when the boot has come to its end.
 	systemctl start $mode
