@@ -87,8 +87,11 @@ journalctl -b -q -o cat -u limited | grep -x reloaded
 systemctl set-property --runtime limited TasksMax=41
 test "$(show limited ActiveState)" = active
 systemctl stop limited
-test "$(show limited Result)" = success
+# From version 255 on systemd starts commands in the unit's cgroup: while that is full it cannot run ExecStop=, ends the payload
+# all the same, and calls that a failure.
+case $(show limited Result) in success) ;; resources) test "$(systemctl --version | sed -n 's/^systemd \([0-9]*\).*/\1/p')" -ge 255 ;; *) false ;; esac
 test ! -e $cgroup
+test ! -e /run/syscontainer/limited
 test -z "$(runc list -q)"
 echo limits are well
 `
