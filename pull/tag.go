@@ -47,6 +47,14 @@ func tag(ctx context.Context, root, word, name string) error {
 		return err
 	}
 	defer lock.Release()
+	if err := w.Touch(image.Image); err != nil {
+		return err
+	}
+	return moveReference(ctx, w, name, image.Image)
+}
+
+// moveReference lets a reference, which the caller has locked, name an image of the store.
+func moveReference(ctx context.Context, w *store.Writer, reference string, image store.Image) error {
 	repo, err := ostree.Open(w.Repo())
 	if err != nil {
 		return err
@@ -56,13 +64,10 @@ func tag(ctx context.Context, root, word, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := publishRefs(ctx, repo, map[string]ostree.Checksum{imageRef(name): commit}); err != nil {
+	if err := publishRefs(ctx, repo, map[string]ostree.Checksum{imageRef(reference): commit}); err != nil {
 		return err
 	}
-	if err := w.Touch(image.Image); err != nil {
-		return err
-	}
-	return w.SetReference(name, image.Image)
+	return w.SetReference(reference, image)
 }
 
 // hold finds an image of the store that can be written, and locks it.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"syscontainer/pull/generation"
-	"syscontainer/pull/ostree"
 	"syscontainer/pull/registry"
 	"syscontainer/pull/store"
 )
@@ -414,19 +413,9 @@ func publishReference(ctx context.Context, root string, member generation.Member
 		return err
 	}
 	defer lock.Release()
-	repo, err := ostree.Open(w.Repo())
-	if err != nil {
-		return err
-	}
-	defer repo.Close()
-	commit, err := repo.ResolveRef(deployRef(member.Digest))
+	err = moveReference(ctx, w, member.Reference, image)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w\nhint: syscontainer pull --repair %s", err, member.Reference)
-	} else if err != nil {
-		return err
 	}
-	if err := publishRefs(ctx, repo, map[string]ostree.Checksum{imageRef(member.Reference): commit}); err != nil {
-		return err
-	}
-	return w.SetReference(member.Reference, image)
+	return err
 }

@@ -151,9 +151,14 @@ func (s *starting) create() (err error) {
 // letRun tells systemd whom to watch and lets the payload go, in this order, but for
 // a systemd: see announceSystemd.
 func (s *starting) letRun() error {
+	number := stopRequest(s.signals)
 	if stopping(s.options) {
+		number = unix.SIGTERM
+	}
+	if number != 0 {
 		removeState(s.options, s.l, s.cgroup)
-		dieOf(unix.SIGTERM)
+		dieOf(number)
+		return fmt.Errorf("stopped by %v", number)
 	}
 	if !s.wait {
 		s.b.lockStart()
@@ -162,11 +167,6 @@ func (s *starting) letRun() error {
 				return err
 			}
 		}
-	}
-	if number := stopRequest(s.signals); number != 0 {
-		removeState(s.options, s.l, s.cgroup)
-		dieOf(number)
-		return fmt.Errorf("stopped by %v", number)
 	}
 	if err := call(s.l, s.options, s.b, streams{out: os.Stdout, err: os.Stderr}, "start", s.l.ID); err != nil {
 		return err
