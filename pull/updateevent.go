@@ -1,12 +1,6 @@
 package main
 
-import (
-	"encoding/binary"
-	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
-)
+import "github.com/coreos/go-systemd/v22/journal"
 
 // What machines look for in the journal, and journalctl -x explains: the texts are in
 // units/system/syscontainer.catalog.
@@ -19,15 +13,15 @@ const (
 )
 
 const (
-	priorityError   = 3
-	priorityWarning = 4
-	priorityInfo    = 6
+	priorityError   = journal.PriErr
+	priorityWarning = journal.PriWarning
+	priorityInfo    = journal.PriInfo
 )
 
 // event is a message about one container.
 type event struct {
 	id       string
-	priority int
+	priority journal.Priority
 	name     string // of the service, without suffix
 	image    string // reference
 	digest   string // the new one, 64 digits; "": not known
@@ -35,32 +29,23 @@ type event struct {
 	message  string
 }
 
-const journalSocket = "/run/systemd/journal/socket"
-
 // tell logs an event. Where there is no journal nobody is told: the program speaks for itself.
 func (e event) tell(root string) {
 	if root != "/" {
 		return
 	}
-	fields := []string{
-		"MESSAGE=" + e.name + ": " + e.message,
-		"PRIORITY=" + strconv.Itoa(e.priority),
-		"MESSAGE_ID=" + e.id,
-		"SYSLOG_IDENTIFIER=syscontainer",
-		"OBJECT_SYSTEMD_UNIT=" + e.name + ".service", // by which root's messages count as a unit's
-		"SYSCONTAINER_NAME=" + e.name,
+	fields := map[string]string{
+		"MESSAGE_ID":          e.id,
+		"SYSLOG_IDENTIFIER":   "syscontainer",
+		"OBJECT_SYSTEMD_UNIT": e.name + ".service", // by which root's messages count as a unit's
+		"SYSCONTAINER_NAME":   e.name,
 	}
 	for _, f := range [][2]string{{"SYSCONTAINER_IMAGE", e.image}, {"SYSCONTAINER_DIGEST", prefixed(e.digest)}, {"SYSCONTAINER_OLD_DIGEST", prefixed(e.old)}} {
 		if f[1] != "" {
-			fields = append(fields, f[0]+"="+f[1])
+			fields[f[0]] = f[1]
 		}
 	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	unix.Sendto(fd, journalEntry(fields), unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: journalSocket})
+	journal.Send(e.name+": "+e.message, e.priority, fields)
 }
 
 func prefixed(digest string) string {
@@ -68,20 +53,4 @@ func prefixed(digest string) string {
 		return ""
 	}
 	return "sha256:" + digest
-}
-
-// journalEntry writes fields as the journal's native protocol wants them: what has several lines goes with its length,
-// so that no line of a message becomes a field.
-func journalEntry(fields []string) (entry []byte) {
-	for _, field := range fields {
-		name, value, _ := strings.Cut(field, "=")
-		if strings.Contains(value, "\n") {
-			entry = append(entry, name+"\n"...)
-			entry = binary.LittleEndian.AppendUint64(entry, uint64(len(value)))
-			entry = append(entry, value+"\n"...)
-			continue
-		}
-		entry = append(entry, field+"\n"...)
-	}
-	return entry
 }

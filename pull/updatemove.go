@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/journal"
+
 	"syscontainer/pull/generation"
 	"syscontainer/pull/registry"
 	"syscontainer/pull/store"
@@ -86,7 +88,7 @@ func (m *move) hasValues(c *renewal) error {
 }
 
 // tell logs an event of a member.
-func (m *move) tell(name, id string, priority int, message string) {
+func (m *move) tell(name, id string, priority journal.Priority, message string) {
 	i := slices.IndexFunc(m.Members, func(member generation.Member) bool { return member.Name == name })
 	e := event{id: id, priority: priority, name: name, image: m.Members[i].Reference, digest: m.Members[i].Digest, message: message}
 	if c, err := generation.Read(m.root, name); err == nil {
